@@ -1,0 +1,10 @@
+//! What every other layer stands on: time as a value, ids, seeded randomness and maps.
+//!
+//! Nothing here knows of messaging, and nothing here asks the system for anything: a caller brings
+//! the time and the seed, so a run can be repeated exactly.
+
+pub mod hash;
+pub mod id;
+pub mod now;
+pub mod rng;
+pub mod time;

@@ -1,0 +1,10 @@
+//! Stentor: a real-time messaging server whose event loop and protocol cores can be embedded.
+//!
+//! The modules are listed in the order of the road that a message takes (`ARCHITECTURE.md`).
+#![forbid(unsafe_code)]
+
+pub mod auth;
+pub mod base;
+pub mod guard;
+pub mod metrics;
+pub mod protocol;

@@ -1,0 +1,4 @@
+//! The binary: flags and configuration in, a running server out.
+#![forbid(unsafe_code)]
+
+fn main() {}
