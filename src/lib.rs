@@ -6,5 +6,7 @@
 pub mod auth;
 pub mod base;
 pub mod guard;
+pub mod message;
 pub mod metrics;
 pub mod protocol;
+pub mod store;

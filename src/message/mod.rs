@@ -1,0 +1,8 @@
+//! The vocabulary: what clients say, what the server answers, and why it refuses.
+//!
+//! The only types that both codecs, the router and the store share; nothing here knows how it is
+//! encoded beyond its derives, nor who receives it.
+
+pub mod close;
+pub mod fault;
+pub mod record;
