@@ -1,0 +1,392 @@
+//! What an application is to the engine: the [`Handler`] trait, and the [`Context`] by which it acts.
+//!
+//! A handler is told of connections, messages, requests, deadlines, finished jobs and other loops;
+//! whatever it wants to happen it asks of the context, which is the only way to cause an effect.
+//! There is one handler per loop, made by a factory; it never blocks and shares nothing. The
+//! messaging server is one handler, `examples/echo.rs` another.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::base::id::{ConnectionId, LoopId};
+use crate::base::now::Now;
+use crate::base::rng::Rng;
+use crate::base::timer::{TimerId, Wheel};
+use crate::protocol::frame::{Draft, Frame, OwnFrame};
+use crate::protocol::http::{Request, Response};
+
+/// An application on the loops: one instance per loop, called by that loop's engine only.
+///
+/// Every call gets the [`Context`] of the moment. What is asked of it happens when the call
+/// returns, in the order asked.
+pub trait Handler: Sized + Send {
+    /// Work that blocks, done on a worker. [`std::convert::Infallible`] when there is none.
+    type Job: Send + Debug;
+    /// What came of such work.
+    type Done: Send + Debug;
+    /// What loops say to each other.
+    type Peer: Send + Debug;
+    /// What a deadline of the handler's own stands for.
+    type Timer: Copy + Send + Debug;
+
+    /// A WebSocket upgrade that is in order (RFC 6455 §4.2.1): accept it, or say why not.
+    ///
+    /// # Errors
+    /// The response to send instead, after which the connection closes.
+    fn upgrade(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        connection: ConnectionId,
+        request: &Upgrade<'_>,
+    ) -> Result<Accept, Response> {
+        let _ = (cx, connection, request);
+        Ok(Accept::default())
+    }
+
+    /// The connection speaks: after the upgrade, or when its first bytes are known to be lines.
+    fn open(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId, opening: &Opening) {
+        let _ = (cx, connection, opening);
+    }
+
+    /// A whole message. Its bytes can be sent back uncopied, as [`Segment::Lent`].
+    fn message(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        connection: ConnectionId,
+        message: Message<'_>,
+    );
+
+    /// An HTTP request that is no upgrade. The answer is [`Context::respond`], now or later; until
+    /// then nothing more is read from the connection.
+    fn request(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        connection: ConnectionId,
+        request: &Request<'_>,
+    ) {
+        let _ = request;
+        cx.respond(connection, Response::new(404).text("not found\n"));
+    }
+
+    /// The peer sends no more, everything it sent was handed over; it may still read. Closing when
+    /// every answer is sent is [`Context::finish`], the default.
+    fn finished(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId) {
+        cx.finish(connection);
+    }
+
+    /// Nothing was sent to this line connection for a heartbeat: a word from us finds out whether
+    /// the peer is still there.
+    fn idle(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId) {
+        let _ = (cx, connection);
+    }
+
+    /// The connection is about to be closed by us: the last chance to send something. WebSocket
+    /// connections get their Close frame after it.
+    fn closing(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId, close: &Close) {
+        let _ = (cx, connection, close);
+    }
+
+    /// The connection is gone; its id finds nothing any more. Told once for each `open`.
+    fn closed(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId) {
+        let _ = (cx, connection);
+    }
+
+    /// A deadline of the handler's own has passed.
+    fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Self::Timer) {
+        let _ = (cx, timer);
+    }
+
+    /// A worker has finished.
+    fn done(&mut self, cx: &mut Context<'_, Self>, done: Self::Done) {
+        let _ = (cx, done);
+    }
+
+    /// Another loop, or this one, has said something.
+    fn peer(&mut self, cx: &mut Context<'_, Self>, from: LoopId, message: Self::Peer) {
+        let _ = (cx, from, message);
+    }
+
+    /// The server is going down; connections will be closed one after the other.
+    fn draining(&mut self, cx: &mut Context<'_, Self>) {
+        let _ = cx;
+    }
+
+    /// Panics when the handler's state contradicts itself. Called after every input in debug builds.
+    fn check_invariants(&self) {}
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address; none on a Unix socket or in a simulation.
+    pub address: Option<SocketAddr>,
+}
+
+impl Peer {
+    /// Whether it is on this machine: such peers get time to type, and no limits per address.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.address.is_none_or(|address| address.ip().to_canonical().is_loopback())
+    }
+}
+
+/// An upgrade to be accepted or refused.
+#[derive(Debug)]
+pub struct Upgrade<'a> {
+    /// The request, checked against RFC 6455 §4.2.1.
+    pub request: &'a Request<'a>,
+    /// `Sec-WebSocket-Protocol` as offered, in the client's order.
+    pub subprotocols: &'a [&'a str],
+    /// The other end.
+    pub peer: Peer,
+}
+
+/// How an upgrade is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accept {
+    /// One of those offered, or none.
+    pub subprotocol: Option<&'static str>,
+}
+
+/// A connection that speaks now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// How it speaks.
+    pub door: Door,
+    /// The other end.
+    pub peer: Peer,
+}
+
+/// How a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// RFC 6455.
+    WebSocket,
+    /// Newline-delimited lines.
+    Lines,
+}
+
+/// What kind of message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A WebSocket text message: valid UTF-8.
+    Text,
+    /// A WebSocket binary message.
+    Binary,
+    /// A line without its end: any bytes but `\n`.
+    Line,
+}
+
+/// A message that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// What kind it is.
+    pub kind: Kind,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub enum Segment {
+    /// This part of the message being handled, in a frame of the same kind: re-framed where it
+    /// lies, copied only when the kernel does not take it. Only within [`Handler::message`], only
+    /// to its connection, at most once.
+    Lent(Range<usize>),
+    /// A message for many.
+    Shared(Frame),
+    /// A message for one.
+    Own(OwnFrame),
+}
+
+/// What the queue of a slow receiver may do with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Replies, control, critical events: never dropped; a queue too long closes the connection.
+    Reply,
+    /// Events whose loss is not allowed: a queue too long closes the connection.
+    Kick,
+}
+
+/// Which event of which channel an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag {
+    /// The channel as a number of this loop; 0 for none.
+    pub channel: u32,
+    /// The offset there; 0 for none.
+    pub offset: u64,
+    /// What the queue may do with it.
+    pub class: Class,
+}
+
+impl Tag {
+    /// A reply, or anything else without a channel.
+    pub const REPLY: Self = Self { channel: 0, offset: 0, class: Class::Reply };
+}
+
+/// Why we close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// RFC 6455 §7.4, or of the application (4000–4999).
+    pub code: u16,
+    /// For people, at most 123 bytes.
+    pub reason: Cow<'static, str>,
+    /// When to come back.
+    pub retry_ms: Option<u64>,
+}
+
+impl Close {
+    /// A close with its reason.
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into(), retry_ms: None }
+    }
+}
+
+/// What a handler asked for: a closed list that the engine carries out in order.
+#[derive(Debug)]
+pub enum Effect<H: Handler> {
+    /// Send to a connection of this loop.
+    Send {
+        /// To whom.
+        to: ConnectionId,
+        /// What.
+        segment: Segment,
+        /// For its queue.
+        tag: Tag,
+    },
+    /// Answer the request that the connection waits with.
+    Respond {
+        /// To whom.
+        to: ConnectionId,
+        /// What.
+        response: Box<Response>,
+    },
+    /// Close with a code, after what is queued.
+    Close {
+        /// Whom.
+        connection: ConnectionId,
+        /// Why.
+        close: Close,
+    },
+    /// Close without a word, after what is queued.
+    Finish {
+        /// Whom.
+        connection: ConnectionId,
+    },
+    /// Hand over no more messages of this connection, or go on.
+    Pause {
+        /// Whom.
+        connection: ConnectionId,
+        /// Stop, or go on.
+        paused: bool,
+    },
+    /// Let messages be this long from now on.
+    Limit {
+        /// Whose.
+        connection: ConnectionId,
+        /// How long.
+        message_bytes: usize,
+    },
+    /// Work for a worker.
+    Job(H::Job),
+    /// A word to a loop.
+    Peer {
+        /// Which.
+        to: LoopId,
+        /// What.
+        message: H::Peer,
+    },
+}
+
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerKey<T> {
+    /// The engine's, of a connection.
+    Transport(ConnectionId),
+    /// The handler's.
+    Handler(T),
+}
+
+/// The moment in which a handler is called, and everything it can do in it.
+#[derive(Debug)]
+pub struct Context<'a, H: Handler> {
+    /// The time.
+    pub now: Now,
+    /// Seeded, not for secrets.
+    pub rng: &'a mut Rng,
+    /// The loop that this is.
+    pub here: LoopId,
+    pub(crate) timers: &'a mut Wheel<TimerKey<H::Timer>>,
+    pub(crate) effects: &'a mut Vec<Effect<H>>,
+    pub(crate) buffers: &'a mut Vec<Vec<u8>>,
+}
+
+impl<H: Handler> Context<'_, H> {
+    /// A message to be written; its buffer comes from the engine's pool.
+    pub fn draft(&mut self) -> Draft {
+        Draft::new(self.buffers.pop().unwrap_or_default())
+    }
+
+    /// Gives back a buffer that was not sent after all.
+    pub fn recycle(&mut self, frame: OwnFrame) {
+        self.buffers.push(frame.into_buffer());
+    }
+
+    /// Sends to a connection of this loop; nothing happens when it is gone.
+    pub fn send(&mut self, to: ConnectionId, segment: Segment, tag: Tag) {
+        self.effects.push(Effect::Send { to, segment, tag });
+    }
+
+    /// Answers the HTTP request that `to` waits with.
+    pub fn respond(&mut self, to: ConnectionId, response: Response) {
+        self.effects.push(Effect::Respond { to, response: Box::new(response) });
+    }
+
+    /// Closes with a code, after what is queued.
+    pub fn close(&mut self, connection: ConnectionId, close: Close) {
+        self.effects.push(Effect::Close { connection, close });
+    }
+
+    /// Closes without a word once everything queued is sent.
+    pub fn finish(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::Finish { connection });
+    }
+
+    /// Hands over no more messages of `connection` until [`Context::resume`].
+    pub fn pause(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::Pause { connection, paused: true });
+    }
+
+    /// Goes on after [`Context::pause`].
+    pub fn resume(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::Pause { connection, paused: false });
+    }
+
+    /// Lets messages of `connection` be up to `message_bytes` long from now on.
+    pub fn limit(&mut self, connection: ConnectionId, message_bytes: usize) {
+        self.effects.push(Effect::Limit { connection, message_bytes });
+    }
+
+    /// Has `job` done by a worker; its end comes as [`Handler::done`].
+    pub fn job(&mut self, job: H::Job) {
+        self.effects.push(Effect::Job(job));
+    }
+
+    /// Says `message` to a loop, this one included; between two loops words keep their order.
+    pub fn tell(&mut self, to: LoopId, message: H::Peer) {
+        self.effects.push(Effect::Peer { to, message });
+    }
+
+    /// Calls [`Handler::deadline`] with `timer` when `after` has passed.
+    pub fn set_timer(&mut self, after: Duration, timer: H::Timer) -> TimerId {
+        self.timers.set(TimerKey::Handler(timer), self.now.plus(after))
+    }
+
+    /// Forgets a deadline; nothing happens when it has passed.
+    pub fn cancel_timer(&mut self, timer: TimerId) {
+        self.timers.cancel(timer);
+    }
+}
