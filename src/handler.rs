@@ -84,9 +84,16 @@ pub trait Handler: Sized + Send {
     }
 
     /// The connection is about to be closed by us: the last chance to send something. WebSocket
-    /// connections get their Close frame after it.
-    fn closing(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId, close: &Close) {
-        let _ = (cx, connection, close);
+    /// connections get their Close frame after it. It may never have been opened, when it was
+    /// refused.
+    fn closing(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        connection: ConnectionId,
+        door: Door,
+        close: &Close,
+    ) {
+        let _ = (cx, connection, door, close);
     }
 
     /// The connection is gone; its id finds nothing any more. Told once for each `open`.

@@ -1,0 +1,76 @@
+//! What an engine counts.
+
+use crate::handler::{Door, Kind};
+use crate::metrics::{labels, rows};
+
+labels! {
+    /// How a connection speaks.
+    pub enum DoorLabel: "door" {
+        /// RFC 6455.
+        WebSocket = "websocket",
+        /// Newline-delimited lines.
+        Lines = "lines",
+    }
+}
+
+impl DoorLabel {
+    pub(super) const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Line => Self::Lines,
+            Kind::Text | Kind::Binary => Self::WebSocket,
+        }
+    }
+}
+
+impl From<Door> for DoorLabel {
+    fn from(door: Door) -> Self {
+        match door {
+            Door::WebSocket => Self::WebSocket,
+            Door::Lines => Self::Lines,
+        }
+    }
+}
+
+rows! {
+    /// The rows of one loop's engine.
+    pub struct Metrics {
+        /// Connections accepted.
+        accepted: Counter = "stentor_connections_accepted_total",
+        /// Connections open now, whatever they speak.
+        connections: Gauge = "stentor_connections",
+        /// Connections that have said how they speak, by door.
+        opened: Counter[DoorLabel] = "stentor_connections_opened_total",
+        /// Connections refused because there was no room.
+        refused: Counter = "stentor_connections_refused_total",
+        /// Connections whose first bytes are nothing we speak.
+        unspoken: Counter = "stentor_connections_unspoken_total",
+        /// Connections that did not say in time how they speak.
+        sniff_timeouts: Counter = "stentor_sniff_timeouts_total",
+        /// Requests that took too long.
+        http_timeouts: Counter = "stentor_http_timeouts_total",
+        /// Upgrades to WebSocket refused.
+        upgrades_refused: Counter = "stentor_upgrades_refused_total",
+        /// Connections closed because the peer broke the rules of its protocol.
+        violations: Counter = "stentor_protocol_violations_total",
+        /// Connections closed because they did not read what was sent.
+        slow_consumers: Counter = "stentor_slow_consumers_total",
+        /// Connections closed without a sign of life.
+        dead: Counter = "stentor_connections_dead_total",
+        /// Closing handshakes that took too long.
+        close_timeouts: Counter = "stentor_close_timeouts_total",
+        /// Connections that we closed with a code.
+        closed_by_us: Counter = "stentor_connections_closed_by_server_total",
+        /// HTTP requests that are no upgrade.
+        requests: Counter = "stentor_http_requests_total",
+        /// Messages received, by door.
+        received: Counter[DoorLabel] = "stentor_messages_received_total",
+        /// Messages sent, by door.
+        sent: Counter[DoorLabel] = "stentor_messages_sent_total",
+        /// Bytes received.
+        received_bytes: Counter = "stentor_received_bytes_total",
+        /// Bytes sent from queues.
+        sent_bytes: Counter = "stentor_sent_bytes_total",
+        /// Bytes waiting to be sent.
+        queued_bytes: Gauge = "stentor_queued_bytes",
+    }
+}
