@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct ConnectionId {
     /// Index into the table of the loop.
     pub slot: u32,
-    /// How often the slot was let before.
+    /// Which tenant of the slot; two tenants never have the same.
     pub generation: u32,
 }
 

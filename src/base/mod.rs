@@ -3,8 +3,11 @@
 //! Nothing here knows of messaging, and nothing here asks the system for anything: a caller brings
 //! the time and the seed, so a run can be repeated exactly.
 
+pub mod arena;
+pub mod backoff;
 pub mod hash;
 pub mod id;
 pub mod now;
 pub mod rng;
 pub mod time;
+pub mod timer;
