@@ -13,4 +13,6 @@
 pub mod http;
 pub mod line;
 pub mod sniff;
+#[doc(hidden)]
+pub mod split;
 pub mod websocket;
