@@ -8,7 +8,6 @@ use super::chunked::Decoder;
 use super::framing::Framing;
 
 /// Gathers a body.
-#[derive(Debug)]
 pub(super) enum Reader {
     /// So many bytes are still to come.
     Length { bytes: Vec<u8>, left: usize },

@@ -15,7 +15,7 @@ pub(super) const OVERHEAD_BYTES_MAX: usize = 1024;
 const SIZE_DIGITS_MAX: usize = 16;
 
 /// Decodes one chunked body.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Decoder {
     body: Vec<u8>,
     /// The line that is being read.
@@ -25,7 +25,7 @@ pub(super) struct Decoder {
     state: State,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 enum State {
     /// In the line that holds a size.
     #[default]

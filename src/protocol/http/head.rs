@@ -14,7 +14,7 @@ use std::ops::Range;
 const EMPTY_LINES_MAX: u8 = 4;
 
 /// Gathers a head. Owns no memory before the first byte.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Reader {
     /// Everything up to the last whole line.
     bytes: Vec<u8>,
@@ -112,7 +112,6 @@ impl Reader {
 }
 
 /// A head that was accepted: its bytes, and where in them the parts are.
-#[derive(Debug)]
 pub(super) struct Head {
     bytes: Vec<u8>,
     method: Range<usize>,
@@ -178,11 +177,12 @@ fn refusal(error: httparse::Error, head: &[u8]) -> Error {
     })
 }
 
-/// Whether the request line ends in `HTTP/DIGIT.DIGIT` (RFC 9112 §2.3), be it one we do not speak.
+/// Whether the third and last part of the request line is `HTTP/DIGIT.DIGIT` (RFC 9112 §2.3).
 fn names_a_version(head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    match line.rsplit(|byte| *byte == b' ').next() {
-        Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]) => {
+    let mut parts = line.split(|byte| *byte == b' ').skip(2);
+    match (parts.next(), parts.next()) {
+        (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]), None) => {
             major.is_ascii_digit() && minor.is_ascii_digit()
         }
         _ => false,

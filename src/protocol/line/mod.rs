@@ -46,13 +46,11 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// Finds lines in a stream that comes in pieces.
-#[derive(Debug)]
 pub struct Decoder {
     limit: usize,
     state: State,
 }
 
-#[derive(Debug)]
 enum State {
     /// Between two lines.
     Empty,
@@ -186,6 +184,16 @@ impl Decoder {
             line.truncate(without_cr(&line).len());
             self.state = State::Assembled(line);
         }
+    }
+}
+
+/// What was sent is not shown: it may hold passwords.
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("limit", &self.limit)
+            .field("is_inside_line", &self.is_inside_line())
+            .finish_non_exhaustive()
     }
 }
 
