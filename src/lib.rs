@@ -5,7 +5,9 @@
 
 pub mod auth;
 pub mod base;
+pub mod engine;
 pub mod guard;
+pub mod handler;
 pub mod message;
 pub mod metrics;
 pub mod protocol;

@@ -55,12 +55,7 @@ const fn opcode(kind: Kind) -> Opcode {
 
 impl<H: Handler> Engine<H> {
     /// Carries out what the handler asked for, and what it asks for meanwhile.
-    pub(super) fn carry_out(
-        &mut self,
-        now: Now,
-        mut lent: Option<Lent<'_>>,
-        out: &mut Outputs<H>,
-    ) {
+    pub(super) fn carry_out(&mut self, now: Now, mut lent: Option<Lent<'_>>, out: &mut Outputs<H>) {
         if self.effects.is_empty() {
             return;
         }
@@ -149,13 +144,13 @@ impl<H: Handler> Engine<H> {
         tag: Tag,
         out: &mut Outputs<H>,
     ) {
-        let queue_is_empty =
-            self.connections.get(to).is_some_and(|found| found.outbox.is_empty());
+        let queue_is_empty = self.connections.get(to).is_some_and(|found| found.outbox.is_empty());
         match lent.place {
             Place::Within { bytes, payload, lend } => {
                 let part = payload.start + range.start..payload.start + range.end;
                 debug_assert!(part.end <= payload.end, "lent within the message");
-                if lend && queue_is_empty
+                if lend
+                    && queue_is_empty
                     && let Some(frame) = frame_in_place(bytes, &part, lent.kind)
                 {
                     Self::lend(out, bytes, frame);
@@ -181,13 +176,7 @@ impl<H: Handler> Engine<H> {
     }
 
     /// Queues bytes that may not be lost.
-    pub(super) fn push(
-        &mut self,
-        to: ConnectionId,
-        bytes: Bytes,
-        tag: Tag,
-        out: &mut Outputs<H>,
-    ) {
+    pub(super) fn push(&mut self, to: ConnectionId, bytes: Bytes, tag: Tag, out: &mut Outputs<H>) {
         self.queue(to, bytes, Tag { class: Class::Reply, ..tag }, out);
     }
 
@@ -245,13 +234,7 @@ impl<H: Handler> Engine<H> {
     }
 
     /// Closes with a code: the handler may say a last word, WebSocket gets a Close frame.
-    pub(super) fn close(
-        &mut self,
-        now: Now,
-        id: ConnectionId,
-        close: Close,
-        out: &mut Outputs<H>,
-    ) {
+    pub(super) fn close(&mut self, now: Now, id: ConnectionId, close: Close, out: &mut Outputs<H>) {
         let Some(found) = self.connections.get(id) else { return };
         if found.stage != Stage::Open {
             return;

@@ -60,6 +60,9 @@ pub struct Engine<H: Handler> {
     touched: Vec<ConnectionId>,
     fired: Vec<TimerKey<H::Timer>>,
     draining: bool,
+    /// Inputs since the invariants were last looked at.
+    #[cfg(debug_assertions)]
+    unchecked_inputs: usize,
     metrics: std::sync::Arc<Metrics>,
 }
 
@@ -79,6 +82,8 @@ impl<H: Handler> Engine<H> {
             touched: Vec::new(),
             fired: Vec::new(),
             draining: false,
+            #[cfg(debug_assertions)]
+            unchecked_inputs: 0,
             metrics: registry.block(),
         }
     }
@@ -141,13 +146,7 @@ impl<H: Handler> Engine<H> {
     }
 
     /// The first `bytes` of what is queued were sent.
-    pub fn sent(
-        &mut self,
-        now: Now,
-        connection: ConnectionId,
-        bytes: usize,
-        out: &mut Outputs<H>,
-    ) {
+    pub fn sent(&mut self, now: Now, connection: ConnectionId, bytes: usize, out: &mut Outputs<H>) {
         let Some(found) = self.connections.get_mut(connection) else { return };
         if bytes > 0 {
             found.sent_at = now.monotonic;

@@ -37,7 +37,10 @@ impl Bytes {
 struct Entry {
     bytes: Bytes,
     /// Read when a queue is thinned; every class of today closes instead.
-    #[expect(dead_code, reason = "the drop classes of SPEC §5 look here; entries carry it from the start")]
+    #[expect(
+        dead_code,
+        reason = "the drop classes of SPEC §5 look here; entries carry it from the start"
+    )]
     tag: Tag,
 }
 
@@ -132,7 +135,8 @@ impl Outbox {
     /// a whole frame.
     pub(super) fn clear(&mut self) {
         self.entries.truncate(usize::from(self.head > 0));
-        self.bytes = self.entries.front().map_or(0, |entry| entry.bytes.as_slice().len() - self.head);
+        self.bytes =
+            self.entries.front().map_or(0, |entry| entry.bytes.as_slice().len() - self.head);
     }
 
     /// The sum over the entries, for the invariants.

@@ -166,13 +166,7 @@ impl<H: Handler> Engine<H> {
     }
 
     /// The handler is told of a connection that speaks now.
-    pub(super) fn open(
-        &mut self,
-        now: Now,
-        id: ConnectionId,
-        door: Door,
-        out: &mut Outputs<H>,
-    ) {
+    pub(super) fn open(&mut self, now: Now, id: ConnectionId, door: Door, out: &mut Outputs<H>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.opened = true;
         self.metrics.opened.add_at(DoorLabel::from(door), 1);
@@ -223,7 +217,8 @@ impl<H: Handler> Engine<H> {
             return;
         };
         // The request is borrowed from the decoder while the handler looks at it.
-        let mut decoder = std::mem::replace(decoder, Box::new(http::Decoder::new(http::Limits::default())));
+        let mut decoder =
+            std::mem::replace(decoder, Box::new(http::Decoder::new(http::Limits::default())));
         if let Some(request) = decoder.request() {
             if super::upgrade::is_wanted(&request) {
                 return self.upgrade(now, id, &request, out);

@@ -73,8 +73,7 @@ impl Transport {
 
     /// The decoder of a door that was just recognised.
     pub(super) fn http(config: &Config) -> Self {
-        let limits =
-            http::Limits { head_bytes: config.http_head_bytes, ..http::Limits::default() };
+        let limits = http::Limits { head_bytes: config.http_head_bytes, ..http::Limits::default() };
         Self::Http(Box::new(http::Decoder::new(limits)))
     }
 
@@ -154,7 +153,10 @@ impl Transport {
 
     /// At the end of the stream: whether a last line without an end is there to be read.
     pub(super) fn finish(&mut self) -> bool {
-        matches!(self, Self::Lines(decoder) if decoder.finish().is_some())
+        match self {
+            Self::Lines(decoder) => decoder.finish().is_some(),
+            Self::Sniffing(_) | Self::Http(_) | Self::WebSocket(_) => false,
+        }
     }
 
     /// The payload that the last step called [`Payload::Assembled`], given away.

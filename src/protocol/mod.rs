@@ -13,6 +13,7 @@
     )
 )]
 
+pub mod frame;
 pub mod http;
 pub mod line;
 pub mod sniff;

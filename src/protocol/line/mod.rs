@@ -123,6 +123,17 @@ impl Decoder {
         }
     }
 
+    /// The line that came in pieces, given away.
+    pub fn take_assembled(&mut self) -> Vec<u8> {
+        match std::mem::replace(&mut self.state, State::Empty) {
+            State::Assembled(line) => line,
+            other => {
+                self.state = other;
+                Vec::new()
+            }
+        }
+    }
+
     /// At the end of the stream: a last line without an end counts as a line.
     pub fn finish(&mut self) -> Option<&mut [u8]> {
         if !matches!(self.state, State::Partial(_)) {
