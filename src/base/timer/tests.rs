@@ -21,7 +21,7 @@ fn a_timer_fires_within_a_tick_of_its_deadline_and_never_early() {
         let mut wheel = Wheel::new();
         wheel.set(1, deadline);
         if let Some(before) = deadline.checked_sub(Duration::from_nanos(1)) {
-            assert_eq!(expire(&mut wheel, before), [], "{deadline:?} early");
+            assert!(expire(&mut wheel, before).is_empty(), "{deadline:?} early");
         }
         assert_eq!(expire(&mut wheel, deadline + TICK), [1], "{deadline:?} late");
         assert!(wheel.is_empty());
@@ -51,7 +51,7 @@ fn waking_when_asked_to_is_enough_and_seldom() {
 #[test]
 fn a_timer_in_the_past_is_due_at_once() {
     let mut wheel = Wheel::new();
-    assert_eq!(expire(&mut wheel, DAY), []);
+    assert!(expire(&mut wheel, DAY).is_empty());
     wheel.set(2, Duration::from_secs(2));
     wheel.set(1, Duration::from_secs(1));
     assert!(wheel.next_deadline().unwrap() <= DAY);
@@ -74,7 +74,7 @@ fn a_cancelled_timer_and_a_stale_id_do_nothing() {
 fn the_end_of_time_is_a_deadline_like_any_other() {
     let mut wheel = Wheel::new();
     wheel.set(1, Duration::MAX);
-    assert_eq!(expire(&mut wheel, 365 * DAY), []);
+    assert!(expire(&mut wheel, 365 * DAY).is_empty());
     assert_eq!(expire(&mut wheel, Duration::MAX), [1]);
 }
 
