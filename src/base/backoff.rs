@@ -75,7 +75,7 @@ mod tests {
         for quarter in 0..4u32 {
             let range =
                 Duration::from_millis(100) * quarter..Duration::from_millis(100) * (quarter + 1);
-            let hits = waits.iter().filter(|wait| range.contains(wait)).count();
+            let hits = waits.iter().filter(|wait| range.contains(*wait)).count();
             assert!((60..140).contains(&hits), "{quarter}: {hits}");
         }
     }
