@@ -1,7 +1,7 @@
 //! The law of every decoder of this row, as a function: however the bytes are cut, the same comes out.
 //!
 //! Used by tests and by the fuzz targets, so that both check the same thing. Limit: input of more
-//! than [`CUTS_MAX`] bytes is cut in two at evenly spaced places, not at every one.
+//! than 512 bytes is cut in two at evenly spaced places, not at every one.
 
 use crate::base::rng::Rng;
 use std::fmt::Debug;

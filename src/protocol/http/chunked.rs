@@ -2,7 +2,7 @@
 //!
 //! Law: what is accepted has one reading: sizes are 1 to 16 hexadecimal digits, every line ends in
 //! CRLF, a chunk is followed by CRLF. Extensions and trailers are checked, bounded and ignored.
-//! Limits: the body is the caller's; extensions and trailers have [`OVERHEAD_BYTES_MAX`] each.
+//! Limits: the body is the caller's; extensions and trailers have 1 KiB each.
 
 use super::Error;
 use super::body::take;

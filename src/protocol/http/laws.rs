@@ -57,6 +57,7 @@ fn run(limits: Limits, pieces: &[&[u8]]) -> (Vec<String>, Option<Error>) {
                 Ok(Some(event)) => events.push(describe(&decoder, event, limits)),
                 Ok(None) => break,
                 Err(error) => {
+                    assert_eq!(at, piece.len(), "bytes behind an error are left over");
                     assert_eq!(decoder.decode(b"GET / HTTP/1.1\r\n", &mut 0), Err(error));
                     return (events, Some(error));
                 }

@@ -161,6 +161,7 @@ impl Decoder {
     /// # Errors
     ///
     /// [`Error`] when the stream is not a request within the limits; every later call says the same.
+    /// What came behind it counts as taken.
     pub fn decode(&mut self, bytes: &[u8], at: &mut usize) -> Result<Option<Event>, Error> {
         let result = self.step(bytes, at);
         if let Err(error) = result {

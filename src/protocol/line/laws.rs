@@ -54,7 +54,10 @@ fn run(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Error>) {
                 }
                 Ok(Some(Line::Assembled)) => lines.push(decoder.assembled().to_vec()),
                 Ok(None) => break,
-                Err(error) => return (lines, Some(error)),
+                Err(error) => {
+                    assert_eq!(at, piece.len(), "bytes behind an error are left over");
+                    return (lines, Some(error));
+                }
             }
         }
         assert_eq!(at, piece.len(), "not everything was taken");

@@ -82,6 +82,7 @@ impl Decoder {
     /// # Errors
     ///
     /// [`Error::TooLong`] as soon as it is certain; every later call says the same.
+    /// What came behind it counts as taken.
     pub fn decode(&mut self, bytes: &[u8], at: &mut usize) -> Result<Option<Line>, Error> {
         let result = self.step(bytes, at);
         if let Err(error) = result {
