@@ -16,7 +16,7 @@ use super::extension::Extension;
 use super::handshake::client::{self, Handshake};
 use super::handshake::server::{NotOffered, response, write_refusal};
 use super::handshake::{HeadBuffer, HeadTooLarge};
-use super::header::{CONTROL_BYTES_MAX, Role};
+use super::header::Role;
 use super::opcode::Opcode;
 use crate::base::rng::Rng;
 

@@ -198,7 +198,7 @@ mod tests {
             assert!(bytes[start..].iter().all(|&octet| octet == 0xee));
         }
         let mut short = [0xee; 4];
-        for payload in [1..4, 3..9, 4..3] {
+        for payload in [1..4, 3..9, Range { start: 4, end: 3 }] {
             assert_eq!(reframe(&mut short, payload, Opcode::Text), None);
         }
         assert_eq!(short, [0xee; 4]);

@@ -6,10 +6,10 @@
 use super::error::Error;
 
 /// The longest header: two octets, a 64-bit length, a masking key.
-pub const HEADER_BYTES_MAX: usize = 14;
+pub(super) const HEADER_BYTES_MAX: usize = 14;
 
 /// The longest payload of a control frame, RFC 6455 section 5.5.
-pub const CONTROL_BYTES_MAX: usize = 125;
+pub(super) const CONTROL_BYTES_MAX: usize = 125;
 
 /// The bit FIN of the first octet.
 pub(super) const FIN: u8 = 0x80;

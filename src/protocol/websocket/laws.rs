@@ -88,7 +88,7 @@ fn decoder_law(data: &[u8], run: Run) {
     let role = if setup & 1 == 0 { Role::Server } else { Role::Client };
     let limits = Limits {
         message_bytes: 16 << ((setup >> 1) & 0x0f),
-        parts_per_message: 1 + (u32::from(setup >> 5) << 2),
+        parts_per_message: 1 | (u32::from(setup >> 5) << 2),
     };
     let whole = run(role, limits, wire, &[]);
     let chosen = [usize::from(cuts & 0x0f), usize::from(cuts >> 4)];
@@ -164,7 +164,7 @@ fn status_of(response: &[u8]) -> Option<u16> {
 fn decoded_len(text: &str) -> Option<usize> {
     let digits = text.trim_end_matches('=');
     let base64 = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'+' || octet == b'/';
-    let padded = text.len() % 4 == 0 && text.len().saturating_sub(digits.len()) <= 2;
+    let padded = text.len().is_multiple_of(4) && text.len().saturating_sub(digits.len()) <= 2;
     (padded && digits.bytes().all(base64)).then(|| digits.len().saturating_mul(3) / 4)
 }
 

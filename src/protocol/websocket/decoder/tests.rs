@@ -188,7 +188,8 @@ fn an_extension_reads_the_messages_it_claims_and_no_others() {
     let whole = masked(0xc1, &hello);
     let fragments = [masked(0x41, &hello[..3]), masked(0, b""), masked(0x80, &hello[3..])].concat();
     let empty_end = [masked(0x41, &hello), masked(0x80, b"")].concat();
-    let rows: [(Vec<u8>, Result<&[u8], Error>); 9] = [
+    type Row = (Vec<u8>, Result<&'static [u8], Error>);
+    let rows: [Row; 9] = [
         (whole, Ok("grüß".as_bytes())),
         (fragments, Ok("grüß".as_bytes())),
         (empty_end, Ok("grüß".as_bytes())),

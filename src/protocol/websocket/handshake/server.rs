@@ -264,7 +264,7 @@ pub fn validate<H: Head>(head: &H) -> Result<Upgrade<'_>, Refusal> {
     for (name, value) in head.headers() {
         fields.add(name, value);
     }
-    if !fields.host.once().is_some_and(|host| !host.is_empty()) {
+    if fields.host.once().is_none_or(<[u8]>::is_empty) {
         return Err(Refusal::Host);
     }
     if !fields.upgrade || !fields.connection {
