@@ -10,5 +10,9 @@ pub mod guard;
 pub mod handler;
 pub mod message;
 pub mod metrics;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod protocol;
+#[cfg(feature = "net")]
+pub mod server;
 pub mod store;
