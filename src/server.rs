@@ -239,7 +239,6 @@ fn system_seed() -> u64 {
 }
 
 /// Loops that run a handler each.
-#[derive(Debug)]
 pub struct Server<H: Handler> {
     loops: Vec<EventLoop<H>>,
     handle: Handle,
@@ -320,6 +319,12 @@ impl<H: Handler + 'static> Server<H> {
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+}
+
+impl<H: Handler> std::fmt::Debug for Server<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("loops", &self.loops).finish_non_exhaustive()
     }
 }
 

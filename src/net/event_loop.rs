@@ -155,6 +155,9 @@ impl<H: Handler> EventLoop<H> {
         self.flush();
         self.outlets.flush();
         self.count();
+        if self.front.as_ref().is_some_and(|front| front.is_drained(self.now)) {
+            self.stop.pull();
+        }
         Ok(!self.stop.is_pulled())
     }
 
@@ -175,10 +178,11 @@ impl<H: Handler> EventLoop<H> {
         for event in &self.events {
             let token = event.token();
             if token.0 >= TOKENS {
-                // The waker and the signals need no note: their queues are looked at in any case.
-                if let (Some(front), Some(at)) = (&mut self.front, token.0.checked_sub(LISTENERS.0))
-                {
-                    front.acceptor.edge(at);
+                // The waker needs no note: the queues are looked at in any case.
+                match (&mut self.front, token.0.checked_sub(LISTENERS.0)) {
+                    (Some(front), Some(at)) => front.acceptor.edge(at),
+                    (Some(front), None) => front.signalled |= token == SIGNALS,
+                    (None, _) => {}
                 }
                 continue;
             }
@@ -197,10 +201,10 @@ impl<H: Handler> EventLoop<H> {
         }
     }
 
-    /// What loop 0 does beside the others: accepts, drains, ends.
+    /// What loop 0 does beside the others: accepts and drains.
     fn lead(&mut self) {
         let Some(front) = &mut self.front else { return };
-        let drain = match front.signalled(self.now) {
+        let drain = match front.heed_signals(self.now) {
             Signalled::Nothing => front.asked(self.now),
             Signalled::Drain(over) => Some(over),
             Signalled::Stop => {
@@ -223,9 +227,6 @@ impl<H: Handler> EventLoop<H> {
                 self.say(to, Word::Drain(over));
             }
             self.give(Input::Drain { over });
-        }
-        if self.front.as_ref().is_some_and(|front| front.is_drained(self.now)) {
-            self.stop.pull();
         }
     }
 

@@ -33,7 +33,9 @@ pub(crate) enum Control {
 /// What there is only once.
 pub(crate) struct Front {
     pub(super) acceptor: Acceptor,
-    pub(super) signals: Option<Signals>,
+    signals: Option<Signals>,
+    /// Their pipe has something to read.
+    pub(super) signalled: bool,
     admission: Box<dyn Admission>,
     control: Receiver<Control>,
     config: Config,
@@ -60,6 +62,7 @@ impl Front {
         Self {
             acceptor,
             signals: None,
+            signalled: false,
             admission,
             control,
             config,
@@ -148,15 +151,18 @@ impl Front {
     }
 
     /// What was asked for by signals: the first drains, the second stops.
-    pub(super) fn signalled(&mut self, now: Now) -> Signalled {
-        let came = self.signals.as_mut().map_or(0, Signals::take);
-        if came == 0 {
+    pub(super) fn heed_signals(&mut self, now: Now) -> Signalled {
+        if !std::mem::take(&mut self.signalled) {
             return Signalled::Nothing;
         }
-        if came > 1 || self.drain_until.is_some() {
-            return Signalled::Stop;
+        let came = self.signals.as_mut().map_or(0, Signals::take);
+        match came {
+            0 => Signalled::Nothing,
+            1 => {
+                self.drain(now, self.config.drain_spread).map_or(Signalled::Stop, Signalled::Drain)
+            }
+            _ => Signalled::Stop,
         }
-        self.drain(now, self.config.drain_spread).map_or(Signalled::Nothing, Signalled::Drain)
     }
 
     fn drain(&mut self, now: Now, over: Duration) -> Option<Duration> {

@@ -209,6 +209,7 @@ mod tests {
     use crate::base::id::ConnectionId;
     use crate::handler::{Context, Message};
 
+    #[derive(Debug)]
     struct Numbers;
 
     impl Handler for Numbers {
