@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use tungstenite::{Message, WebSocket};
 
-use crate::support::{Client, PATIENCE, Running, echo};
+use crate::support::{Client, PATIENCE, Running, echo, until};
 
 fn websocket(server: &Running) -> WebSocket<TcpStream> {
     let stream = TcpStream::connect(server.address).unwrap();
@@ -25,6 +25,14 @@ fn lines_come_back_on_every_loop_and_loops_are_filled_evenly() {
         assert_eq!(client.ask(&format!("line {at}")), Some(format!("line {at}")));
     }
     assert_eq!(server.handle.connections(), 6);
+
+    // Who leaves makes room where he was.
+    clients.retain_mut(|client| client.ask("where").unwrap() != "1");
+    until(|| server.handle.connections() == 4);
+    for _ in 0..2 {
+        clients.push(server.client());
+        assert_eq!(clients.last_mut().unwrap().ask("where").as_deref(), Some("1"));
+    }
 }
 
 #[test]
@@ -82,6 +90,16 @@ fn everything_in_one_segment_with_its_end_is_read_to_the_end() {
             [client.line(), client.line(), client.line()],
             [Some("a".to_owned()), Some("b".to_owned()), None]
         );
+    }
+}
+
+#[test]
+fn what_came_during_a_pause_is_read_after_it() {
+    let server = Running::start(echo(1));
+    let mut client = server.client();
+    for _ in 0..3 {
+        assert_eq!(client.ask("pause").as_deref(), Some("paused"));
+        assert_eq!(client.ask("meanwhile").as_deref(), Some("meanwhile"));
     }
 }
 

@@ -15,21 +15,30 @@ use stentor::{engine, net};
 /// Nothing here takes this long unless it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Echoes; `where` tells the loop, `panic` panics.
+/// Echoes; `where` tells the loop, `panic` panics, `pause` listens again after 50 ms.
 pub(crate) struct Echo(pub(crate) LoopId);
 
 impl Handler for Echo {
     type Job = Infallible;
     type Done = Infallible;
     type Peer = Infallible;
-    type Timer = Infallible;
+    type Timer = ConnectionId;
 
     fn message(&mut self, cx: &mut Context<'_, Self>, from: ConnectionId, message: Message<'_>) {
         match message.bytes {
             b"where" => reply(cx, from, &self.0.0.to_string()),
+            b"pause" => {
+                cx.pause(from);
+                cx.set_timer(Duration::from_millis(50), from);
+                reply(cx, from, "paused");
+            }
             b"panic" => panic!("planted"),
             bytes => cx.send(from, Segment::Lent(0..bytes.len()), Tag::REPLY),
         }
+    }
+
+    fn deadline(&mut self, cx: &mut Context<'_, Self>, paused: ConnectionId) {
+        cx.resume(paused);
     }
 }
 
