@@ -49,13 +49,15 @@ pub(crate) fn reply<H: Handler>(cx: &mut Context<'_, H>, to: ConnectionId, text:
     cx.send(to, Segment::Own(draft.finish(Opcode::Text)), Tag::REPLY);
 }
 
-/// Messages of up to 16 MiB, and as much queued as a test wants.
+/// Messages of up to 16 MiB, as much queued as a test wants, and no deadline that would do what the
+/// loop has forgotten to.
 pub(crate) fn roomy() -> engine::Config {
     engine::Config {
         message_bytes: 16 << 20,
         outbox_bytes: 64 << 20,
         outbox_soft_bytes: 1 << 20,
         outbox_soft_ms: 60_000,
+        close_timeout_ms: 600_000,
         ..engine::Config::default()
     }
 }
