@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod base;
+pub mod codec;
 pub mod guard;
 pub mod message;
 pub mod metrics;
