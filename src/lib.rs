@@ -5,10 +5,13 @@
 
 pub mod auth;
 pub mod base;
+pub mod codec;
 pub mod engine;
 pub mod guard;
 pub mod handler;
+pub mod hub;
 pub mod message;
 pub mod metrics;
 pub mod protocol;
+pub mod router;
 pub mod store;
