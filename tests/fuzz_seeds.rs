@@ -10,10 +10,8 @@ use stentor::protocol::websocket::laws;
 /// A fuzz target's name and the law it checks.
 type Row = (&'static str, fn(&[u8]));
 
-const TARGETS: &[Row] = &[
-    ("websocket_decoder", laws::fuzz_websocket_decoder),
-    ("websocket_handshake", laws::fuzz_websocket_handshake),
-];
+const TARGETS: &[Row] =
+    &[("websocket_decoder", laws::fuzz_websocket_decoder), ("handshake", laws::fuzz_handshake)];
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")

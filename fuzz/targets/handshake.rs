@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| stentor::protocol::websocket::laws::fuzz_websocket_handshake(data));
+fuzz_target!(|data: &[u8]| stentor::protocol::websocket::laws::fuzz_handshake(data));
