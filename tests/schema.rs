@@ -157,8 +157,8 @@ fn the_server_side_is_that_of_spec() {
 fn messages() -> impl Iterator<Item = (Verb, MessageDescriptor)> {
     let client = client_message();
     Verb::ALL.iter().map(move |verb| {
-        let field = client.get_field_by_name(verb.word()).expect(verb.word());
-        let Type::Message(message) = field.kind() else { panic!("{}: no message", verb.word()) };
+        let field = client.get_field_by_name(verb.word()).map(|field| field.kind());
+        let Some(Type::Message(message)) = field else { panic!("{}: no message", verb.word()) };
         (*verb, message)
     })
 }

@@ -121,7 +121,8 @@ fn many_keys_are_compared_too() {
 
 #[test]
 fn faults_of_the_head() {
-    const CASES: &[(&str, Code, Option<&str>, &str, Option<&str>)] = &[
+    type Case<'a> = (&'a str, Code, Option<&'a str>, &'a str, Option<&'a str>);
+    const CASES: &[Case<'_>] = &[
         ("", Code::BadJson, None, "error", None),
         ("  \n", Code::BadJson, None, "error", None),
         ("hello", Code::BadJson, None, "error", None),

@@ -23,6 +23,11 @@ impl Span {
         text.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
+    /// The same without looking for character boundaries, for comparing.
+    fn bytes<'a>(&self, text: &'a str) -> &'a [u8] {
+        text.as_bytes().get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
     pub(super) fn unescape<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let raw = self.raw(text);
         if !self.escaped {
@@ -81,8 +86,8 @@ impl Keys {
 
 fn in_pairs(text: &str, mut keys: &[Span]) -> Option<Span> {
     while let [rest @ .., last] = keys {
-        let name = last.raw(text);
-        if rest.iter().any(|key| key.raw(text) == name) {
+        let name = last.bytes(text);
+        if rest.iter().any(|key| key.bytes(text) == name) {
             return Some(*last);
         }
         keys = rest;

@@ -26,89 +26,71 @@ fn words_and_numbers_are_unique() {
     assert_eq!(Verb::parse("Ping"), None);
 }
 
+/// A verb, what it is asked, the field that is named, and in which words.
+const WRONG: &[(Verb, &str, &str, &str)] = &[
+    (Verb::Message, r#"{"to":"bia"}"#, "content", "\"content\" is required"),
+    (Verb::Message, r#"{"content":null}"#, "content", "\"content\" is required"),
+    (Verb::Message, r#"{"content":7}"#, "content", "\"content\" must be a string"),
+    (Verb::Message, r#"{"content":"","to":[]}"#, "to", "\"to\" must be a string"),
+    (Verb::GetMessages, r#"{"chat_id":"c","limit":"9"}"#, "limit", "\"limit\" must be an integer"),
+    (Verb::GetMessages, r#"{"chat_id":"c","limit":1.5}"#, "limit", "\"limit\" must be an integer"),
+    (
+        Verb::GetMessages,
+        r#"{"chat_id":"c","limit":-1}"#,
+        "limit",
+        "\"limit\" must be an integer from 0 to 9007199254740991",
+    ),
+    (
+        Verb::MarkRead,
+        r#"{"chat_id":"c","seq":9007199254740992}"#,
+        "seq",
+        "\"seq\" must be an integer from 0 to 9007199254740991",
+    ),
+    (
+        Verb::CreateGroup,
+        r#"{"group_name":"g","member_ids":["a",1]}"#,
+        "member_ids",
+        "\"member_ids\" must be a list of strings",
+    ),
+    (Verb::CreateGroup, r#"{"group_name":"g"}"#, "member_ids", "\"member_ids\" is required"),
+    (
+        Verb::CreateRoom,
+        r#"{"name":"g","visibility":"open"}"#,
+        "visibility",
+        "\"visibility\" must be \"public\" or \"private\"",
+    ),
+    (Verb::Typing, r#"{"chat_id":"c","active":1}"#, "active", "\"active\" must be true or false"),
+    (Verb::Publish, r#"{"channel":"c"}"#, "payload", "\"payload\" is required"),
+    (
+        Verb::Auth,
+        r#"{"token":"t","client_info":[]}"#,
+        "client_info",
+        "\"client_info\" must be an object",
+    ),
+    (
+        Verb::Auth,
+        r#"{"token":"t","client_info":{"version":2}}"#,
+        "client_info.version",
+        "\"client_info.version\" must be a string",
+    ),
+    (
+        Verb::Subscribe,
+        r#"{"channel":"c","since":{"offset":1}}"#,
+        "since.epoch",
+        "\"since.epoch\" is required",
+    ),
+    (
+        Verb::Subscribe,
+        r#"{"channel":"c","since":{"offset":9007199254740992,"epoch":"e"}}"#,
+        "since.offset",
+        "\"since.offset\" must be an integer from 0 to 9007199254740991",
+    ),
+    (Verb::Subscribe, r#"{"channel":"c","since":[1,"e"]}"#, "since", "\"since\" must be an object"),
+];
+
 #[test]
 fn the_field_that_is_wrong_is_named() {
-    const CASES: &[(Verb, &str, &str, &str)] = &[
-        (Verb::Message, r#"{"to":"bia"}"#, "content", "\"content\" is required"),
-        (Verb::Message, r#"{"content":null}"#, "content", "\"content\" is required"),
-        (Verb::Message, r#"{"content":7}"#, "content", "\"content\" must be a string"),
-        (Verb::Message, r#"{"content":"","to":[]}"#, "to", "\"to\" must be a string"),
-        (
-            Verb::GetMessages,
-            r#"{"chat_id":"c","limit":"9"}"#,
-            "limit",
-            "\"limit\" must be an integer",
-        ),
-        (
-            Verb::GetMessages,
-            r#"{"chat_id":"c","limit":1.5}"#,
-            "limit",
-            "\"limit\" must be an integer",
-        ),
-        (
-            Verb::GetMessages,
-            r#"{"chat_id":"c","limit":-1}"#,
-            "limit",
-            "\"limit\" must be an integer from 0 to 9007199254740991",
-        ),
-        (
-            Verb::MarkRead,
-            r#"{"chat_id":"c","seq":9007199254740992}"#,
-            "seq",
-            "\"seq\" must be an integer from 0 to 9007199254740991",
-        ),
-        (
-            Verb::CreateGroup,
-            r#"{"group_name":"g","member_ids":["a",1]}"#,
-            "member_ids",
-            "\"member_ids\" must be a list of strings",
-        ),
-        (Verb::CreateGroup, r#"{"group_name":"g"}"#, "member_ids", "\"member_ids\" is required"),
-        (
-            Verb::CreateRoom,
-            r#"{"name":"g","visibility":"open"}"#,
-            "visibility",
-            "\"visibility\" must be \"public\" or \"private\"",
-        ),
-        (
-            Verb::Typing,
-            r#"{"chat_id":"c","active":1}"#,
-            "active",
-            "\"active\" must be true or false",
-        ),
-        (Verb::Publish, r#"{"channel":"c"}"#, "payload", "\"payload\" is required"),
-        (
-            Verb::Auth,
-            r#"{"token":"t","client_info":[]}"#,
-            "client_info",
-            "\"client_info\" must be an object",
-        ),
-        (
-            Verb::Auth,
-            r#"{"token":"t","client_info":{"version":2}}"#,
-            "client_info.version",
-            "\"client_info.version\" must be a string",
-        ),
-        (
-            Verb::Subscribe,
-            r#"{"channel":"c","since":{"offset":1}}"#,
-            "since.epoch",
-            "\"since.epoch\" is required",
-        ),
-        (
-            Verb::Subscribe,
-            r#"{"channel":"c","since":{"offset":9007199254740992,"epoch":"e"}}"#,
-            "since.offset",
-            "\"since.offset\" must be an integer from 0 to 9007199254740991",
-        ),
-        (
-            Verb::Subscribe,
-            r#"{"channel":"c","since":[1,"e"]}"#,
-            "since",
-            "\"since\" must be an object",
-        ),
-    ];
-    for (verb, text, field, message) in CASES {
+    for (verb, text, field, message) in WRONG {
         let fault = Request::from_json(*verb, text).unwrap_err();
         assert_eq!(fault.code, Code::BadRequest);
         assert_eq!((fault.field.as_deref(), fault.message.as_ref()), (Some(*field), *message));
