@@ -117,7 +117,7 @@ contract! {
         f.now_ms += 1;
         let three = f.room(&a, Visibility::Private, "r");
         f.now_ms += 1;
-        let mut order = |f: &mut Fixture| match f.found(&Read::Chats { user: a.clone() }) {
+        let order = |f: &mut Fixture| match f.found(&Read::Chats { user: a.clone() }) {
             Found::Chats(chats) => chats.iter().map(|view| view.chat.id).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };

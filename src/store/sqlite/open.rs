@@ -279,7 +279,7 @@ pub(super) fn pages_max(conn: &Connection, pages: Option<u32>) -> rusqlite::Resu
 /// After a stop that was none of ours: the pages are whole and the indexes in step.
 fn check(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let verdict: String = conn
-        .pragma_query_value(None, "quick_check(1)", |row| row.get(0))
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| sql_error(path, error))?;
     if verdict == "ok" { Ok(()) } else { Err(OpenError::Damaged(path.to_owned(), verdict)) }
 }
