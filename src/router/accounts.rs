@@ -106,7 +106,9 @@ pub(super) fn bad_name(field: &'static str) -> Fault {
 pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outcome {
     let client = client_info(request.client_info.as_ref())?;
     let account: Box<str> = names::fold(&request.username).into();
-    if !names::valid_username(&request.username) || !names::valid_password(request.password.expose()) {
+    if !names::valid_username(&request.username)
+        || !names::valid_password(request.password.expose())
+    {
         // It cannot be right, but it must not be told apart by its time.
         let account = account.get(..account.floor_char_boundary(64)).unwrap_or_default().into();
         let step = Step::Compare { account, found: None, client };
@@ -156,7 +158,10 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             let step = Step::Compare { account, found, client };
             ask.password(PasswordTask::Verify(password, hash), step)
         }
-        (Step::Compare { account, found: Some((profile, password)), client }, Event::Verified(true)) => {
+        (
+            Step::Compare { account, found: Some((profile, password)), client },
+            Event::Verified(true),
+        ) => {
             logged_in(ask, account);
             let (session, secret) = new_session(ask, client)?;
             let write = Write::OpenSession { user: profile.id, password, session };
@@ -241,10 +246,13 @@ fn signed_in(
     let Some(session) = session else {
         return Err(Fault::new(Code::Internal, "no session was stored"));
     };
-    let claims = local_claims(ask.router, ask.cx.now, &profile, session, Id::new(
-        ask.cx.now.unix_ms,
-        &ask.cx.rng.bytes(),
-    ));
+    let claims = local_claims(
+        ask.router,
+        ask.cx.now,
+        &profile,
+        session,
+        Id::new(ask.cx.now.unix_ms, &ask.cx.rng.bytes()),
+    );
     let token = tokens::issue(ask.router, &claims)?;
     let refresh = refresh::mint(session, secret);
     let identity = claims.identity(Arc::clone(&profile.username));

@@ -101,9 +101,8 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.router.tell_all(ask.cx, || Word::WhoIsThere { call, users: ids.clone() });
             Ok(Answer::Later)
         }
-        (Step::There { users, there, .. }, Event::There(_)) => {
-            let found =
-                |(profile, online): (_, &bool)| FoundUser { profile, online: *online };
+        (Step::There { users, there, .. }, Event::There) => {
+            let found = |(profile, online): (_, &bool)| FoundUser { profile, online: *online };
             ask.ok(&Users { users: users.iter().zip(&there).map(found).collect() })
         }
         (_, event) => Err(unexpected(&event)),
@@ -151,10 +150,8 @@ pub(super) fn help(ask: &mut Ask<'_, '_>, request: &client::Help<'_>) -> Outcome
         return ask.ok(&Verbs { verbs: Verb::ALL.iter().map(|verb| entry(*verb)).collect() });
     };
     let Some(verb) = Verb::parse(&word.to_ascii_lowercase()) else {
-        let fault = Fault {
-            field: Some("verb".into()),
-            ..Fault::new(Code::NotFound, "no such verb")
-        };
+        let fault =
+            Fault { field: Some("verb".into()), ..Fault::new(Code::NotFound, "no such verb") };
         return Err(match crate::codec::json::did_you_mean(word) {
             Some(verb) => fault.hint(format!("did you mean \"{verb}\"?")),
             None => fault.hint("help alone lists all verbs"),

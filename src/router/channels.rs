@@ -89,8 +89,11 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
 pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'_>) -> Outcome {
     let channel = channel(&request.channel)?;
     if matches!(channel, Channel::Room(_) | Channel::User(_)) {
-        return Err(Fault::new(Code::Forbidden, "this subscription lasts as long as the user is here")
-            .hint("leave_room leaves a room or group"));
+        return Err(Fault::new(
+            Code::Forbidden,
+            "this subscription lasts as long as the user is here",
+        )
+        .hint("leave_room leaves a room or group"));
     }
     if let Some(number) = ask.router.subscriptions.number(&channel) {
         let session = ask.session_mut()?;
@@ -207,11 +210,18 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             if let Some(number) = ask.router.subscriptions.number(&channel) {
                 ask.router.subscriptions.release(number, ask.connection);
             }
-            let recovered = since
-                .map(|(offset, epoch)| offset == position.offset && epoch == position.epoch);
+            let recovered =
+                since.map(|(offset, epoch)| offset == position.offset && epoch == position.epoch);
             let name = channel.to_string();
             let (offset, epoch) = (position.offset, &*position.epoch);
-            ask.ok(&Subscribed { channel: &name, offset, epoch, recovered, events: [], more: false })
+            ask.ok(&Subscribed {
+                channel: &name,
+                offset,
+                epoch,
+                recovered,
+                events: [],
+                more: false,
+            })
         }
         (Step::Publish, Event::Published(position)) => reply(ask, &position),
         (_, event) => Err(unexpected(&event)),

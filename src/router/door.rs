@@ -72,8 +72,7 @@ impl Router {
             return Err(Response::new(403).text("this origin is not allowed\n"));
         }
         let offered = upgrade.subprotocols;
-        let subprotocol =
-            offered.contains(&SUBPROTOCOL_JSON).then_some(SUBPROTOCOL_JSON);
+        let subprotocol = offered.contains(&SUBPROTOCOL_JSON).then_some(SUBPROTOCOL_JSON);
         let in_list = offered.iter().find_map(|name| name.strip_prefix(BEARER));
         if in_list.is_some() && subprotocol.is_none() {
             let hint = "bearer.TOKEN needs stentor.v1.json beside it in Sec-WebSocket-Protocol\n";
@@ -100,7 +99,7 @@ impl Router {
     ) {
         let session_id = Id::new(cx.now.unix_ms, &cx.rng.bytes());
         let auth = self.auth_timeout(opening.peer);
-        let session = Session::new(opening.door, opening.peer, session_id, cx.now.monotonic, auth);
+        let session = Session::new(opening.peer, session_id, cx.now.monotonic, auth);
         self.sessions.insert(id, session);
         cx.limit(id, self.config.unauthenticated_message_bytes);
         let hello = Hello {
@@ -142,7 +141,8 @@ impl Router {
     /// A line: an object, one of a few bare words, or an error that says what to type.
     pub(super) fn line(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, line: &[u8]) {
         let line = line.trim_ascii();
-        if line.is_empty() {
+        let over = self.sessions.get(id).is_none_or(Session::is_over);
+        if line.is_empty() || over {
             return;
         }
         let Ok(text) = simdutf8::basic::from_utf8(line) else {
@@ -176,13 +176,17 @@ impl Router {
     /// The client goes: everything before it is answered, then a reply, then goodbye.
     fn quit(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.closing = Some(Close::new(1000, "as you wish"));
+        session.quitting = true;
         if session.slots.is_empty() {
-            let mut draft = cx.draft();
-            json::reply_raw(draft.payload(), "quit", None, "{}");
-            cx.send(id, Segment::Own(draft.finish(Opcode::Text)), Tag::REPLY);
-            self.close_now(cx, id);
+            self.quit_now(cx, id);
         }
+    }
+
+    pub(super) fn quit_now(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let mut draft = cx.draft();
+        json::reply_raw(draft.payload(), "quit", None, "{}");
+        cx.send(id, Segment::Own(draft.finish(Opcode::Text)), Tag::REPLY);
+        cx.close(id, Close::new(1000, "as you wish"));
     }
 
     /// A word from us, so that a dead peer is noticed.
@@ -250,9 +254,7 @@ fn bare_word(text: &str) -> Option<Bare> {
         return None;
     }
     match (first.as_str(), second) {
-        ("help" | "ping" | "whoami", None) => {
-            Some(Bare::Verb(format!("{{\"type\":\"{first}\"}}")))
-        }
+        ("help" | "ping" | "whoami", None) => Some(Bare::Verb(format!("{{\"type\":\"{first}\"}}"))),
         ("help", Some(verb)) => {
             let mut request = b"{\"type\":\"help\",\"verb\":".to_vec();
             json::string(&mut request, verb);

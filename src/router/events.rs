@@ -117,8 +117,7 @@ impl Router {
 
     /// Sends events to every loop, because who joins or leaves may be on any.
     fn publish_to_all(&mut self, cx: &mut Context<'_, Self>, delivery: Delivery) {
-        let generations =
-            self.channels.listen_all(&delivery.channel, cx.now.monotonic, cx.rng);
+        let generations = self.channels.listen_all(&delivery.channel, cx.now.monotonic, cx.rng);
         for (to, generation) in generations.into_iter().enumerate() {
             let delivery = Delivery { generation: Some(generation), ..delivery.clone() };
             cx.tell(LoopId(to as u16), Word::Deliver(Box::new(delivery)));
@@ -216,8 +215,12 @@ impl Router {
             publication;
         let position = self.channels.number(&channel, cx.now.monotonic, cx.rng);
         let json = crate::message::json::Payload::Json(crate::message::json::Json::new(&payload));
-        let published =
-            Published { channel: &channel, event: &event, payload: &json, position: position.clone() };
+        let published = Published {
+            channel: &channel,
+            event: &event,
+            payload: &json,
+            position: position.clone(),
+        };
         let frame = published.encode(cx, &sender);
         let offset = position.offset;
         cx.tell(call.home, Word::Published { call: call.key, position });
@@ -273,13 +276,17 @@ fn encode(cx: &mut Context<'_, Router>, channel: &str, logged: &Logged) -> (u64,
         user_id: &'a UserId,
         seq: u64,
     }
+    let sender = match &logged.event {
+        RoomEvent::Message(message) | RoomEvent::Edited(message) => Some(&message.sender),
+        _ => None,
+    };
     let event = json::Event {
         word: logged.event.word(),
         channel: Some(channel),
         offset: Some(logged.offset),
         epoch: Some(DURABLE_EPOCH),
         id: None,
-        sender: Some(&logged.sender),
+        sender,
         timestamp: Some(logged.at),
     };
     let frame = write(cx, |out| match &logged.event {

@@ -16,9 +16,8 @@ impl Router {
             Word::Attach { call, user, connection, limited } => {
                 let rates = self.rates(limited);
                 let limit = self.guard.connections_per_user.filter(|_| limited);
-                let budget = self
-                    .user_homes
-                    .attach(&user, connection, limit, now, || Budget::new(rates));
+                let budget =
+                    self.user_homes.attach(&user, connection, limit, now, || Budget::new(rates));
                 cx.tell(from, Word::Attached { call: call.key, budget });
             }
             Word::Attached { call, budget } => self.hear_event(cx, call, Event::Attached(budget)),
@@ -31,8 +30,7 @@ impl Router {
             Word::LoggedIn { peer, account } => self.logins.succeeded(peer, &account),
             Word::Listen { call, channels } => {
                 let listen = |channel| {
-                    let (generation, position) =
-                        self.channels.listen(&channel, from, now, cx.rng);
+                    let (generation, position) = self.channels.listen(&channel, from, now, cx.rng);
                     (channel, generation, position)
                 };
                 let channels = channels.into_iter().map(listen).collect();
@@ -55,11 +53,10 @@ impl Router {
                 self.revoked(cx, user.as_ref(), &which, except);
             }
             Word::WhoIsThere { call, users } => {
-                let there =
-                    users.iter().map(|user| !self.local_users.connections(user).is_empty());
+                let there = users.iter().map(|user| !self.local_users.connections(user).is_empty());
                 cx.tell(from, Word::There { call: call.key, there: there.collect() });
             }
-            Word::There { call, there } => self.there(cx, call, there),
+            Word::There { call, there } => self.there(cx, call, &there),
         }
     }
 
@@ -93,13 +90,13 @@ impl Router {
     }
 
     /// A loop has said which users are there.
-    fn there(&mut self, cx: &mut Context<'_, Self>, call: Key, there: Vec<bool>) {
+    fn there(&mut self, cx: &mut Context<'_, Self>, call: Key, there: &[bool]) {
         if let Some(Step::Basic(step)) =
             self.calls.get_mut(call).and_then(|call| call.step.as_mut())
-            && !step.heard_loop(&there)
+            && !step.heard_loop(there)
         {
             return;
         }
-        self.hear_event(cx, call, Event::There(there));
+        self.hear_event(cx, call, Event::There);
     }
 }

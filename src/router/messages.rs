@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ask::{Ask, Event, Outcome, id, limit, not_found, unexpected};
-use super::words::{Delivery, Word};
 use super::chats;
+use super::words::{Delivery, Word};
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
 use crate::codec::json;
@@ -141,9 +141,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.ok(&Sent { message: &message, duplicate: false })
         }
         (Step::Deleted, Event::Written(Written::Deleted { .. })) => ask.ok_empty(),
-        (Step::Marked, Event::Written(Written::Read { unread, .. })) => {
-            ask.ok(&Marked { unread })
-        }
+        (Step::Marked, Event::Written(Written::Read { unread, .. })) => ask.ok(&Marked { unread }),
         (Step::Page, Event::Found(Found::Messages { messages, more })) => {
             ask.ok(&Page { messages: &messages, has_more: more })
         }

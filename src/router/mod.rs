@@ -23,8 +23,6 @@ mod slots;
 mod tokens;
 pub mod words;
 
-
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,10 +34,10 @@ use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::base::timer::TimerId;
+use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Rates};
-use crate::guard;
 use crate::handler::{
     Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
 };
@@ -240,13 +238,7 @@ impl Handler for Router {
         self.ping_line(cx, id);
     }
 
-    fn closing(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        id: ConnectionId,
-        door: Door,
-        close: &Close,
-    ) {
+    fn closing(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, door: Door, close: &Close) {
         self.farewell(cx, id, door, close);
     }
 
@@ -327,7 +319,12 @@ impl Router {
     }
 
     /// A request that waited gets an error.
-    fn fail_call(&mut self, cx: &mut Context<'_, Self>, key: Key, fault: crate::message::fault::Fault) {
+    fn fail_call(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        key: Key,
+        fault: crate::message::fault::Fault,
+    ) {
         let Some(call) = self.take_call(cx, key) else { return };
         let fault = match &call.step {
             Some(Step::Token(step)) => tokens::fault(self, cx, step, fault),

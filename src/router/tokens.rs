@@ -101,8 +101,7 @@ pub(super) fn refresh(ask: &mut Ask<'_, '_>, request: &client::Refresh<'_>) -> O
 /// Ends the session; the connection stays, with nobody on it.
 pub(super) fn logout(ask: &mut Ask<'_, '_>, request: &client::Logout) -> Outcome {
     let user = ask.user()?;
-    let (me, session, jti) =
-        (user.identity.user.clone(), user.identity.session, user.identity.jti);
+    let (me, session, jti) = (user.identity.user.clone(), user.identity.session, user.identity.jti);
     let expires_ms = user.identity.expires_at_unix_s.saturating_mul(1000);
     let write = match (request.everywhere.unwrap_or(false), session, jti) {
         (true, ..) => Write::RevokeSessions { user: me },
