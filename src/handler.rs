@@ -397,3 +397,12 @@ impl<H: Handler> Context<'_, H> {
         self.timers.cancel(timer);
     }
 }
+
+/// What is answered to plain HTTP requests; the router asks, `http/` knows.
+pub trait Endpoints: Send {
+    /// The response to a request that is no upgrade.
+    fn answer(&mut self, now: Now, request: &Request<'_>) -> Response;
+
+    /// The server is going down.
+    fn draining(&mut self) {}
+}

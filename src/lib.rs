@@ -5,14 +5,17 @@
 
 pub mod auth;
 pub mod base;
+pub mod codec;
 pub mod engine;
 pub mod guard;
 pub mod handler;
+pub mod hub;
 pub mod message;
 pub mod metrics;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod protocol;
+pub mod router;
 #[cfg(feature = "net")]
 pub mod server;
 pub mod store;

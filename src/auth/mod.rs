@@ -190,6 +190,15 @@ pub trait Tokens: Send + Sync {
     fn verify(&self, now: Now, token: &str) -> Result<Claims, TokenError>;
 }
 
+/// Unpredictable bytes, for refresh tokens; a simulation brings its own.
+pub trait Secrets: Send {
+    /// 32 bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// When the system has none to give.
+    fn secret(&mut self) -> std::io::Result<[u8; 32]>;
+}
+
 /// Hashes passwords: slow by design, so on worker threads only. Each worker owns one.
 pub trait Passwords: Send {
     /// The hash of a password as text, with the salt and the parameters in it.

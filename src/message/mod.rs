@@ -3,6 +3,9 @@
 //! The only types that both codecs, the router and the store share; nothing here knows how it is
 //! encoded beyond its derives, nor who receives it.
 
+pub mod client;
 pub mod close;
 pub mod fault;
+pub mod json;
 pub mod record;
+pub mod server;

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
+use crate::message::json::compact;
 
 /// JSON of a client kept as it came, without raw control bytes: `payload`, `params`, `metadata`.
 #[derive(Clone)]
@@ -18,7 +19,7 @@ impl Raw {
     /// Takes JSON that was validated; `None` when it is none after all.
     #[must_use]
     pub fn new(json: &str) -> Option<Self> {
-        RawValue::from_string(json.to_owned()).ok().map(|raw| Self(Arc::from(raw)))
+        RawValue::from_string(compact(json).into_owned()).ok().map(|raw| Self(Arc::from(raw)))
     }
 
     /// The JSON text.
@@ -116,7 +117,7 @@ pub enum ChatKind {
 }
 
 /// Who may find and join a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Listed, anyone may join.

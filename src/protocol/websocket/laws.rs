@@ -119,7 +119,7 @@ fn reframing_law(wire: &[u8], limits: Limits) {
 /// in bounds.
 ///
 /// Input: the head of a request.
-pub fn fuzz_websocket_handshake(data: &[u8]) {
+pub fn fuzz_handshake(data: &[u8]) {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut headers);
     if !request.parse(data).is_ok_and(|status| status.is_complete()) {

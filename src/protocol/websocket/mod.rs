@@ -14,7 +14,31 @@
 //! | 8.1 UTF-8 | `utf8.rs` |
 //!
 //! Two ways in: [`Decoder`] with the functions of [`encoder`] lends messages where they lie and is
-//! what the server runs on; [`Connection`] does the whole protocol and hands out owned messages.
+//! what the server runs on; [`Connection`] does the whole protocol and hands out owned messages:
+//!
+//! ```
+//! use std::time::Duration;
+//! use stentor::base::rng::Rng;
+//! use stentor::protocol::websocket::handshake::client::Request;
+//! use stentor::protocol::websocket::{Config, Connection, ConnectionEvent};
+//!
+//! let now = Duration::ZERO; // of a clock of yours that does not go back
+//! let request = Request { host: "example.com", target: "/ws", ..Request::default() };
+//! let mut client = Connection::client(Config::default(), &request, Rng::new(7), now)?;
+//! let mut server = Connection::server(Config::default(), now);
+//!
+//! server.receive(&mut client.take_output()); // in a program: read from a socket
+//! let Some(ConnectionEvent::Requested(asked)) = server.poll_event() else { panic!() };
+//! assert_eq!(asked.target, "/ws");
+//! server.accept(None, None).expect("nothing was chosen that was not offered");
+//!
+//! client.receive(&mut server.take_output());
+//! client.send_text("hello")?;
+//! server.receive(&mut client.take_output());
+//! let heard: Vec<_> = std::iter::from_fn(|| server.poll_event()).collect();
+//! assert_eq!(heard.last(), Some(&ConnectionEvent::Text("hello".into())));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod assembly;
 mod close_code;

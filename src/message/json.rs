@@ -1,0 +1,100 @@
+//! JSON and other bytes that pass through unread: `payload`, `params`, `metadata`, `resume`.
+//!
+//! Law: no value here holds a byte below 0x20, so whatever a client wrapped in white space of its own
+//! leaves on one line (SPEC §2). Limit: the JSON is validated by the codecs, not here.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// Whether `bytes` hold one JSON text as SPEC §3 asks for; the codec brings the answer.
+pub type JsonCheck = for<'b> fn(&'b [u8]) -> Option<&'b str>;
+
+/// Whether a byte below 0x20 is among `bytes`.
+#[must_use]
+pub fn has_control(bytes: &[u8]) -> bool {
+    // Whole chunks without an early exit: the compiler makes vector code of it.
+    let control = |chunk: &[u8]| chunk.iter().fold(false, |found, byte| found | (*byte < 0x20));
+    bytes.chunks(64).any(control)
+}
+
+/// JSON text that holds a byte below 0x20 without its white space; any other as it is.
+///
+/// In validated JSON such a byte is white space between tokens, so the value stays the same.
+#[must_use]
+pub fn compact(json: &str) -> Cow<'_, str> {
+    if !has_control(json.as_bytes()) {
+        return Cow::Borrowed(json);
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    let kept = |c: &char| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = quoted,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        *c > ' ' || (quoted && *c == ' ')
+    };
+    Cow::Owned(json.chars().filter(kept).collect())
+}
+
+/// One JSON text of a client, kept as it came but for white space with control bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json<'a>(Cow<'a, str>);
+
+impl<'a> Json<'a> {
+    /// Takes JSON that was validated.
+    #[must_use]
+    pub fn new(json: &'a str) -> Self {
+        Self(compact(json))
+    }
+
+    /// The JSON text, on one line.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|raw| Self::new(raw.get()))
+    }
+}
+
+/// What a publication carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// JSON: the same on both codecs.
+    Json(Json<'a>),
+    /// Other bytes, from a Protobuf client; JSON clients get `{"b64":"…"}` (SPEC §8).
+    Bytes(&'a [u8]),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Json::deserialize(deserializer).map(Self::Json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compact_removes_white_space_only_with_a_control_byte_about() {
+        const CASES: &[(&str, &str)] = &[
+            ("{}", "{}"),
+            (r#"{ "a" : 1 }"#, r#"{ "a" : 1 }"#),
+            ("{ \"a\" :\n1 }", r#"{"a":1}"#),
+            ("[\"a b\",\t\"\\\" \\\\\", 1]", r#"["a b","\" \\",1]"#),
+            ("\r\n\"é \\n\"", r#""é \n""#),
+        ];
+        for (json, expected) in CASES {
+            assert_eq!(compact(json), *expected);
+        }
+        assert!(matches!(compact("[1, 2]"), Cow::Borrowed(_)));
+    }
+}

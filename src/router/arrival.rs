@@ -1,0 +1,280 @@
+//! A user arrives on a connection: the home is told, chats are looked up, subscriptions stand, and
+//! only then is `register`, `login` or `auth` answered (SPEC §4).
+
+use std::time::Duration;
+
+use super::ask::{Answer, Ask, Event, Outcome, Resumed, SignedIn, gone, unexpected};
+use super::session::{Arriving, User, Who};
+use super::words::Word;
+use super::{Router, Timer};
+use crate::auth::Identity;
+use crate::base::id::{Address, ConnectionId, Id, LoopId};
+use crate::base::time::Timestamp;
+use crate::guard::Limit;
+use crate::handler::{Close, Context};
+use crate::hub::Channel;
+use crate::message::close::USER_CONNECTIONS;
+use crate::message::fault::{Code, Fault};
+use crate::message::record::Profile;
+use crate::store::{Found, Read};
+
+/// How far the arrival is, and what its reply will say.
+#[derive(Debug)]
+pub(super) struct Step {
+    identity: Identity,
+    profile: Profile,
+    /// `register` and `login` give tokens, `auth` does not.
+    tokens: Option<(String, String)>,
+    budget: Option<std::sync::Arc<crate::guard::rate::Budget>>,
+    /// Homes that have not answered yet.
+    homes: usize,
+}
+
+impl Step {
+    /// Another home has answered; whether all have.
+    pub(super) fn heard_home(&mut self) -> bool {
+        self.homes = self.homes.saturating_sub(1);
+        self.homes == 0
+    }
+}
+
+impl From<Step> for super::Step {
+    fn from(step: Step) -> Self {
+        Self::Arrival(Box::new(step))
+    }
+}
+
+/// Begins an arrival; the user was verified.
+pub(super) fn begin(
+    ask: &mut Ask<'_, '_>,
+    identity: Identity,
+    profile: Profile,
+    tokens: Option<(String, String)>,
+) -> Outcome {
+    if let Some(user) = ask.session()?.user() {
+        if user.identity.user != identity.user {
+            return Err(other_user(user));
+        }
+        return renew(ask, identity, profile, tokens);
+    }
+    let (connection, user) = (ask.connection, identity.user.clone());
+    let limited = !identity.role.serves();
+    ask.session_mut()?.who = Who::Arriving(user.clone(), Arriving::Reading(Vec::new()));
+    ask.router.local_users.add(&user, connection);
+    let (home, address) = (ask.router.homes.of_user(&user), ask.address());
+    let step = Step { identity, profile, tokens, budget: None, homes: 0 };
+    ask.tell(home, step, |call| Word::Attach { call, user, connection: address, limited })
+}
+
+/// Another user is on the connection already.
+pub(super) fn other_user(user: &User) -> Fault {
+    let name = &user.identity.username;
+    Fault::new(Code::Conflict, format!("this connection is authenticated as {name}"))
+        .hint("logout first, or use another connection")
+}
+
+/// The same user again: the token is renewed in place, the subscriptions stand.
+fn renew(
+    ask: &mut Ask<'_, '_>,
+    identity: Identity,
+    profile: Profile,
+    tokens: Option<(String, String)>,
+) -> Outcome {
+    replace_identity(ask.router, ask.cx, ask.connection, identity, profile);
+    reply(ask, tokens.as_ref())
+}
+
+/// Puts another identity of the same user on the connection, with its expiry.
+pub(super) fn replace_identity(
+    router: &mut Router,
+    cx: &mut Context<'_, Router>,
+    id: ConnectionId,
+    identity: Identity,
+    profile: Profile,
+) {
+    let expired_close_ms = router.auth.expired_close_ms;
+    let Some(Who::User(user)) = router.sessions.get_mut(id).map(|session| &mut session.who) else {
+        return;
+    };
+    if let Some(timer) = user.expiry.take() {
+        cx.cancel_timer(timer);
+    }
+    let after = expiry(cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
+    user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
+    user.identity = identity;
+    user.profile = profile;
+}
+
+/// How long a connection may stay after `now` with a token that ends at `exp`.
+fn expiry(now_ms: u64, exp_s: u64, expired_close_ms: u64) -> Duration {
+    let end = exp_s.saturating_mul(1000).saturating_add(expired_close_ms);
+    Duration::from_millis(end.saturating_sub(now_ms))
+}
+
+/// The next thing that an arrival waits for has come.
+pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outcome {
+    match event {
+        Event::Attached(None) => {
+            ask.router.guard_metrics.limited.add_at(Limit::ConnectionsPerUser, 1);
+            ask.router.leave(ask.cx, ask.connection);
+            let close = Close::new(USER_CONNECTIONS, "too many connections of this user");
+            ask.session_mut()?.closing = Some(close);
+            Err(Fault::new(Code::Forbidden, "too many connections of this user"))
+        }
+        Event::Attached(Some(budget)) => {
+            let user = step.identity.user.clone();
+            step.budget = Some(budget);
+            ask.read(Read::ChatIds { user }, step)
+        }
+        Event::Found(Found::ChatIds(chats)) => listen(ask, step, chats),
+        Event::Listening(_) => arrive(ask, step),
+        event => Err(unexpected(&event)),
+    }
+}
+
+/// Subscribes to the inbox and the chats; what changed since they were looked up comes on top.
+fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome {
+    let id = ask.connection;
+    let Who::Arriving(_, arriving) = &mut ask.session_mut()?.who else { return Err(gone()) };
+    let Arriving::Reading(changes) = std::mem::replace(arriving, Arriving::Listening) else {
+        return Err(gone());
+    };
+    for (chat, joined) in changes {
+        chats.retain(|known| *known != chat);
+        if joined {
+            chats.push(chat);
+        }
+    }
+    let inbox = Channel::User(step.identity.user.clone());
+    let mut by_home: Vec<Vec<Channel>> = vec![Vec::new(); ask.router.homes.len()];
+    for channel in chats.into_iter().map(Channel::Room).chain([inbox]) {
+        let added = ask.router.subscriptions.hold(&channel, id);
+        if added.new {
+            ask.session_mut()?.channels.push(added.number);
+        }
+        let home = ask.router.homes.of_channel(&channel);
+        by_home[usize::from(home.0)].push(channel);
+    }
+    by_home.iter().for_each(|channels| step.homes += usize::from(!channels.is_empty()));
+    let call = ask.call(step);
+    for (home, channels) in by_home.into_iter().enumerate() {
+        if !channels.is_empty() {
+            ask.cx.tell(LoopId(home as u16), Word::Listen { call, channels });
+        }
+    }
+    Ok(Answer::Later)
+}
+
+/// Everything stands: the connection is the user's.
+fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
+    let id = ask.connection;
+    let Step { identity, profile, tokens, budget: Some(budget), .. } = step else {
+        return Err(gone());
+    };
+    let expired_close_ms = ask.router.auth.expired_close_ms;
+    let after = expiry(ask.cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
+    let expiry = Some(ask.cx.set_timer(after, Timer::Expiry(id)));
+    let session = ask.session_mut()?;
+    session.who = Who::User(Box::new(User { identity, profile, budget, expiry }));
+    session.early = 0;
+    let numbers = session.channels.clone();
+    for number in numbers {
+        ask.router.subscriptions.release(number, id);
+    }
+    ask.router.stop_auth_timer(ask.cx, id);
+    ask.router.metrics.users.add(1);
+    ask.cx.limit(id, ask.router.config.message_bytes);
+    reply(ask, tokens.as_ref())
+}
+
+fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>) -> Outcome {
+    let user = ask.user()?;
+    let profile = user.profile.clone();
+    let (session_id, exp) = (user.identity.session, user.identity.expires_at_unix_s);
+    ask.ok(&SignedIn {
+        user: &profile,
+        session_id,
+        token: tokens.map(|(token, _)| token.as_str()),
+        refresh_token: tokens.map(|(_, refresh)| refresh.as_str()),
+        expires_at: Timestamp(exp.saturating_mul(1000)),
+        resumed: Resumed {},
+    })
+}
+
+impl Router {
+    /// Nobody is on the connection any more: subscriptions end, the home is told.
+    pub(super) fn leave(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let user = match std::mem::replace(&mut session.who, Who::Nobody) {
+            Who::Nobody => return,
+            Who::Arriving(user, _) => user,
+            Who::User(user) => {
+                if let Some(timer) = user.expiry {
+                    cx.cancel_timer(timer);
+                }
+                self.metrics.users.add(-1);
+                user.identity.user
+            }
+        };
+        session.chosen = 0;
+        let numbers = std::mem::take(&mut session.channels);
+        self.local_users.remove(&user, id);
+        self.unsubscribe_all(cx, id, numbers);
+        let connection = Address { home: cx.here, connection: id };
+        cx.tell(self.homes.of_user(&user), Word::Detach { user, connection });
+    }
+
+    /// Ends subscriptions; the homes of channels that nobody here listens to are told.
+    pub(super) fn unsubscribe_all(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        numbers: Vec<u32>,
+    ) {
+        let mut by_home: Vec<Vec<(Channel, u64)>> = vec![Vec::new(); self.homes.len()];
+        for number in numbers {
+            if let Some((channel, generation)) = self.subscriptions.remove(number, id) {
+                let home = self.homes.of_channel(&channel);
+                by_home[usize::from(home.0)].push((channel, generation));
+            }
+        }
+        for (home, channels) in by_home.into_iter().enumerate() {
+            if !channels.is_empty() {
+                cx.tell(LoopId(home as u16), Word::Unlisten { channels });
+            }
+        }
+    }
+
+    /// The time to authenticate runs while nothing is being worked on.
+    pub(super) fn start_auth_timer(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.auth_timer.is_none() {
+            let timer = cx.set_timer(session.auth_left, Timer::Auth(id));
+            session.auth_timer = Some((timer, cx.now.monotonic));
+        }
+    }
+
+    pub(super) fn stop_auth_timer(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if let Some((timer, since)) = session.auth_timer.take() {
+            cx.cancel_timer(timer);
+            let ran = cx.now.monotonic.saturating_sub(since);
+            session.auth_left = session.auth_left.saturating_sub(ran);
+        }
+    }
+
+    pub(super) fn auth_is_late(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.auth_timer = None;
+        self.metrics.auth_timeouts.add(1);
+        cx.close(id, Close::new(crate::message::close::DEADLINE, "authenticate in time"));
+    }
+
+    pub(super) fn token_is_over(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        if let Some(Who::User(user)) = self.sessions.get_mut(id).map(|session| &mut session.who) {
+            user.expiry = None;
+            self.metrics.tokens_expired.add(1);
+            cx.close(id, Close::new(crate::message::close::TOKEN_EXPIRED, "the token is over"));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The limits of what is said. Sizes in bytes, times in milliseconds; `None` is no limit.
+
+/// What a client may say, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// A message after authentication (64 KiB). Effect: close 1009.
+    pub message_bytes: usize,
+    /// A message before it (16 KiB). Effect: close 1009.
+    pub unauthenticated_message_bytes: usize,
+    /// Requests before authentication, `ping help heartbeat` not counted (10). Effect:
+    /// `rate_limited`, close 4104.
+    pub unauthenticated_requests: Option<u32>,
+    /// How long a client may take to authenticate; unset: 10 s, and 300 s on this machine, so that
+    /// a person can type. Effect: close 4103.
+    pub auth_timeout_ms: Option<u64>,
+    /// Told to clients in `hello` (30 s).
+    pub heartbeat_ms: u64,
+    /// Channels a connection may subscribe to beside its chats (128). Effect: `conflict`.
+    pub channels_per_connection: Option<u32>,
+    /// Elements of a page (300). Effect: the page is that long.
+    pub history_page: u32,
+    /// How long a worker may take (30 s). Effect: `storage_unavailable`.
+    pub job_timeout_ms: u64,
+    /// Whether errors say what to type instead.
+    pub hints: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            message_bytes: 64 * 1024,
+            unauthenticated_message_bytes: 16 * 1024,
+            unauthenticated_requests: Some(10),
+            auth_timeout_ms: None,
+            heartbeat_ms: 30_000,
+            channels_per_connection: Some(128),
+            history_page: 300,
+            job_timeout_ms: 30_000,
+            hints: true,
+        }
+    }
+}
+
+/// Requests without an answer, after which nothing more is read (SPEC §3).
+pub(super) const UNANSWERED_MAX: usize = 64;
+/// Bytes of requests that wait for others, after which nothing more is read.
+pub(super) const WAITING_BYTES_MAX: usize = 256 * 1024;
+/// Bad requests in a row that close the connection (4002).
+pub(super) const BAD_IN_A_ROW_MAX: u8 = 10;

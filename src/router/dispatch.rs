@@ -1,0 +1,314 @@
+//! From a message to its handlers: what may start, what has to wait, and in which order answers go.
+
+use std::borrow::Cow;
+
+use super::ask::{Answer, Ask, Outcome, not_authenticated};
+use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
+use super::slots::Lane;
+use super::{Router, accounts, basics, channels, chats, messages, tokens};
+use crate::base::id::ConnectionId;
+use crate::codec::json::{self, Decoded, Refused};
+use crate::guard::rate::Class;
+use crate::handler::{Close, Context, Segment, Tag};
+use crate::hub::Channel;
+use crate::message::client::{Access, Rate, Request};
+use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
+use crate::message::fault::{Code, Fault};
+use crate::protocol::websocket::Opcode;
+
+impl Router {
+    /// Takes the objects of a message one after the other, until there are too many unanswered.
+    pub(super) fn objects(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, text: &str) {
+        let mut text = text;
+        while let Some(session) = self.sessions.get_mut(id)
+            && !session.is_over()
+        {
+            if session.is_full() {
+                session.rest = text.into();
+                return;
+            }
+            let (decoded, rest) = json::decode(text);
+            let object = &text[..text.len() - rest.len()];
+            self.object(cx, id, decoded, object);
+            if rest.is_empty() {
+                return;
+            }
+            text = rest;
+        }
+    }
+
+    /// Starts a request, or lets it wait for those before it.
+    pub(super) fn object(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        decoded: Result<Decoded<'_>, Box<Refused<'_>>>,
+        object: &str,
+    ) {
+        let lane = self.lane(&decoded);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.slots.is_empty() {
+            self.stop_auth_timer(cx, id);
+        }
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.slots.may_start(lane) {
+            let slot = session.slots.start(lane);
+            self.start(cx, id, slot, decoded);
+        } else {
+            session.slots.wait(object);
+        }
+        self.hold_back(cx, id);
+    }
+
+    /// With too much unanswered the engine hands over no more.
+    fn hold_back(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.is_full() && !session.paused {
+            session.paused = true;
+            cx.pause(id);
+        }
+    }
+
+    fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
+        match decoded {
+            Ok(Decoded { request: Request::Message(_), .. }) => Lane::Store,
+            Ok(Decoded { request: Request::Publish(publish), .. }) => {
+                Channel::parse(&publish.channel)
+                    .map_or(Lane::Alone, |channel| Lane::Home(self.homes.of_channel(&channel)))
+            }
+            Ok(Decoded { request: Request::Typing(typing), .. }) => {
+                crate::base::id::Id::parse(&typing.chat_id).map_or(Lane::Alone, |chat| {
+                    Lane::Home(self.homes.of_channel(&Channel::Room(chat)))
+                })
+            }
+            Ok(_) | Err(_) => Lane::Alone,
+        }
+    }
+
+    fn start(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        slot: u64,
+        decoded: Result<Decoded<'_>, Box<Refused<'_>>>,
+    ) {
+        match decoded {
+            Err(refused) => {
+                let Refused { word, request_id, fault } = *refused;
+                let request_id = request_id.map(|id| id.as_json());
+                self.metrics.requests.add_at(super::metrics::VerbLabel::OTHER, 1);
+                let fault = match self.early(id, true) {
+                    Ok(()) => fault,
+                    Err(early) => early,
+                };
+                self.conclude(cx, id, slot, &word, request_id, Err(fault));
+            }
+            Ok(Decoded { verb, request_id, request }) => {
+                self.metrics.requests.add_at(super::metrics::VerbLabel::of(verb), 1);
+                let request_id = request_id.map(|id| id.as_json());
+                let mut ask = Ask { router: self, cx, connection: id, slot, verb, request_id };
+                let outcome = ask.may().and_then(|()| handle(&mut ask, request));
+                self.conclude(cx, id, slot, verb.word(), request_id, outcome);
+                if let Some((channel, frames, except)) = self.after_reply.take() {
+                    self.publish(cx, &channel, &frames, except);
+                }
+            }
+        }
+    }
+
+    /// Before authentication a client has a handful of requests.
+    fn early(&mut self, id: ConnectionId, counts: bool) -> Result<(), Fault> {
+        let limit = self.config.unauthenticated_requests;
+        let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
+        if session.user().is_some() || !counts {
+            return Ok(());
+        }
+        session.early += 1;
+        if limit.is_none_or(|limit| session.early <= limit) {
+            return Ok(());
+        }
+        session.closing = Some(Close::new(RATE_ABUSE, "too many requests without authentication"));
+        Err(Fault::new(Code::RateLimited, "too many requests without authentication")
+            .hint("login, register or auth first"))
+    }
+
+    /// Answers a request, and whatever can be done after it.
+    pub(super) fn conclude(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        slot: u64,
+        word: &str,
+        request_id: Option<&str>,
+        outcome: Outcome,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            if let Ok(Answer::Reply(frame)) = outcome {
+                cx.recycle(frame);
+            }
+            return;
+        };
+        let frame = match outcome {
+            Ok(Answer::Later) => return,
+            Ok(Answer::Reply(frame)) => {
+                session.bad_in_a_row = 0;
+                frame
+            }
+            Err(fault) => {
+                if fault.code.is_bad_request() {
+                    session.bad_in_a_row += 1;
+                } else {
+                    session.bad_in_a_row = 0;
+                }
+                if session.bad_in_a_row >= BAD_IN_A_ROW_MAX {
+                    let close = Close::new(BAD_REQUESTS, "too many bad requests");
+                    session.closing.get_or_insert(close);
+                }
+                self.metrics.errors.add_at(super::metrics::CodeLabel(fault.code), 1);
+                let mut draft = cx.draft();
+                json::reply_error(draft.payload(), word, request_id, &fault, self.config.hints);
+                draft.finish(Opcode::Text)
+            }
+        };
+        session.slots.answer(slot, frame);
+        self.go_on(cx, id);
+    }
+
+    /// Sends the replies whose turn it is, and starts what waited for them.
+    fn go_on(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        while let Some(reply) = session.slots.pop() {
+            cx.send(id, Segment::Own(reply), Tag::REPLY);
+        }
+        if session.closing.is_some() {
+            if session.slots.is_empty() || session.slots.waiting_bytes() > 0 {
+                self.close_now(cx, id);
+            }
+            return;
+        }
+        loop {
+            let Some(session) = self.sessions.get_mut(id) else { return };
+            // The text is decoded again: what waits keeps no borrowed request.
+            let mut slots = std::mem::take(&mut session.slots);
+            let next = slots.next(|text| self.lane(&json::decode(text).0));
+            let Some(session) = self.sessions.get_mut(id) else { return };
+            session.slots = slots;
+            match next {
+                Some((slot, text)) => self.start(cx, id, slot, json::decode(&text).0),
+                None => break,
+            }
+        }
+        self.take_more(cx, id);
+    }
+
+    /// When few are unanswered, the engine may hand over more; when none is, time runs again.
+    fn take_more(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.paused && !session.is_full() && session.slots.len() <= UNANSWERED_MAX / 2 {
+            let rest = std::mem::take(&mut session.rest);
+            if !rest.is_empty() {
+                self.objects(cx, id, &rest);
+            }
+            let Some(session) = self.sessions.get_mut(id) else { return };
+            if session.rest.is_empty() && session.paused {
+                session.paused = false;
+                cx.resume(id);
+            }
+        }
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.slots.is_empty() {
+            if session.quitting {
+                self.quit_now(cx, id);
+            } else if session.finishing {
+                cx.finish(id);
+            } else if session.user().is_none() {
+                self.start_auth_timer(cx, id);
+            }
+        }
+    }
+
+    pub(super) fn close_now(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        if let Some(close) = self.sessions.get_mut(id).and_then(|session| session.closing.clone()) {
+            cx.close(id, close);
+        }
+    }
+}
+
+impl Ask<'_, '_> {
+    /// Whether the user may say this verb now.
+    fn may(&mut self) -> Result<(), Fault> {
+        let counts = self.verb.rate() != Rate::Free;
+        self.router.early(self.connection, counts)?;
+        let access = self.verb.access();
+        let class = match self.verb.rate() {
+            Rate::Free => None,
+            Rate::Request => Some(Class::Request),
+            Rate::Message => Some(Class::Message),
+            Rate::Ephemeral => Some(Class::Ephemeral),
+        };
+        let Some(user) = self.session()?.user() else {
+            return if access == Access::Anyone { Ok(()) } else { Err(not_authenticated()) };
+        };
+        let allowed = match access {
+            Access::Anyone | Access::User => true,
+            Access::Service => user.identity.role.serves(),
+            Access::Admin => user.identity.role == crate::auth::Role::Admin,
+        };
+        if !allowed {
+            return Err(Fault::new(Code::Forbidden, "this needs another role"));
+        }
+        if user.identity.role.serves() {
+            return Ok(());
+        }
+        let Some(class) = class else { return Ok(()) };
+        user.budget.take(class, self.cx.now.monotonic, 1).map_err(|wait| {
+            self.router.guard_metrics.limited.add_at(class.limit(), 1);
+            Fault::new(Code::RateLimited, "too many requests")
+                .retry_after(wait.as_millis() as u64 + 1)
+        })
+    }
+}
+
+/// Every verb has its handler; a row of the catalogue without one does not compile.
+fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
+    match request {
+        Request::Register(request) => accounts::register(ask, &request),
+        Request::Login(request) => accounts::login(ask, &request),
+        Request::ChangePassword(request) => accounts::change_password(ask, &request),
+        Request::Auth(request) => tokens::auth(ask, &request),
+        Request::Refresh(request) => tokens::refresh(ask, &request),
+        Request::Logout(request) => tokens::logout(ask, &request),
+        Request::Sessions(_) => tokens::sessions(ask),
+        Request::RevokeSession(request) => tokens::revoke_session(ask, &request),
+        Request::Whoami(_) => basics::whoami(ask),
+        Request::SearchUsers(request) => basics::search_users(ask, &request),
+        Request::Ping(_) => ask.ok_empty(),
+        Request::Heartbeat(_) => basics::heartbeat(ask),
+        Request::Help(request) => basics::help(ask, &request),
+        Request::CreateDm(request) => chats::create_dm(ask, &request),
+        Request::CreateGroup(request) => chats::create_group(ask, &request),
+        Request::CreateRoom(request) => chats::create_room(ask, &request),
+        Request::ListRooms(request) => chats::list_rooms(ask, &request),
+        Request::JoinRoom(request) => chats::join_room(ask, &request),
+        Request::LeaveRoom(request) => chats::leave_room(ask, &request),
+        Request::AddMembers(request) => chats::add_members(ask, &request),
+        Request::RemoveMember(request) => chats::remove_member(ask, &request),
+        Request::UpdateChat(request) => chats::update_chat(ask, &request),
+        Request::GetUserChats(_) => chats::get_user_chats(ask),
+        Request::GetMessages(request) => messages::get_messages(ask, &request),
+        Request::Message(request) => messages::message(ask, &request),
+        Request::EditMessage(request) => messages::edit_message(ask, &request),
+        Request::DeleteMessage(request) => messages::delete_message(ask, &request),
+        Request::MarkRead(request) => messages::mark_read(ask, &request),
+        Request::Typing(request) => messages::typing(ask, &request),
+        Request::Subscribe(request) => channels::subscribe(ask, &request),
+        Request::Unsubscribe(request) => channels::unsubscribe(ask, &request),
+        Request::Publish(request) => channels::publish(ask, &request),
+    }
+}
+
+/// The message of a parameter that is too long.
+pub(super) fn too_long(field: &'static str, most: usize) -> Fault {
+    let message: Cow<'static, str> = format!("\"{field}\" is longer than {most} bytes").into();
+    Fault { field: Some(field.into()), ..Fault::new(Code::TooLarge, message) }
+}

@@ -1,0 +1,94 @@
+//! What the router counts.
+
+use crate::message::client::Verb;
+use crate::message::fault::Code;
+use crate::metrics::{Label, LabelSet, rows};
+
+/// A verb as a label; what is no verb is `other`.
+#[derive(Clone, Copy, Debug)]
+pub struct VerbLabel(usize);
+
+const VERBS: usize = Verb::ALL.len();
+
+const VERB_WORDS: [&str; VERBS + 1] = {
+    let mut words = ["other"; VERBS + 1];
+    let mut at = 0;
+    while at < VERBS {
+        words[at] = Verb::ALL[at].word();
+        at += 1;
+    }
+    words
+};
+
+impl VerbLabel {
+    /// Whatever is no verb.
+    pub const OTHER: Self = Self(VERBS);
+
+    pub(super) const fn of(verb: Verb) -> Self {
+        Self(verb.index())
+    }
+}
+
+impl Label for VerbLabel {
+    const SETS: &'static [LabelSet] = &[LabelSet { name: "verb", values: &VERB_WORDS }];
+    const COUNT: usize = VERBS + 1;
+
+    fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// An error code as a label.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeLabel(pub(super) Code);
+
+const CODES: usize = Code::ALL.len();
+
+const CODE_WORDS: [&str; CODES] = {
+    let mut words = [""; CODES];
+    let mut at = 0;
+    while at < CODES {
+        words[at] = Code::ALL[at].word();
+        at += 1;
+    }
+    words
+};
+
+impl Label for CodeLabel {
+    const SETS: &'static [LabelSet] = &[LabelSet { name: "code", values: &CODE_WORDS }];
+    const COUNT: usize = CODES;
+
+    fn index(self) -> usize {
+        self.0.index()
+    }
+}
+
+rows! {
+    /// The rows of one loop's router.
+    pub struct Metrics {
+        /// Requests, by verb.
+        requests: Counter[VerbLabel] = "stentor_requests_total",
+        /// Error replies, by code.
+        errors: Counter[CodeLabel] = "stentor_errors_total",
+        /// Chat messages stored.
+        messages: Counter = "stentor_chat_messages_total",
+        /// Retries of chat messages that had been stored before.
+        duplicates: Counter = "stentor_chat_duplicates_total",
+        /// Publications to channels that are kept in memory.
+        publications: Counter = "stentor_publications_total",
+        /// Events handed to connections.
+        deliveries: Counter = "stentor_deliveries_total",
+        /// Connections that did not authenticate in time.
+        auth_timeouts: Counter = "stentor_auth_timeouts_total",
+        /// Connections closed because their token was over.
+        tokens_expired: Counter = "stentor_tokens_expired_total",
+        /// Connections closed because their session was revoked.
+        revoked: Counter = "stentor_connections_revoked_total",
+        /// Wrong passwords and tokens.
+        auth_failures: Counter = "stentor_auth_failures_total",
+        /// Work that workers did not finish in time.
+        job_timeouts: Counter = "stentor_job_timeouts_total",
+        /// Authenticated connections.
+        users: Gauge = "stentor_authenticated_connections",
+    }
+}

@@ -1,0 +1,353 @@
+//! The messaging server as a [`Handler`]: sessions in, replies and events out.
+//!
+//! `dispatch.rs` takes a message apart and finds the handler of each verb; the handlers are one
+//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `basics`), each with the
+//! completions of what it has to wait for. `events.rs` is where a commit or a publication becomes
+//! events; `words.rs` lists what loops and workers are told.
+
+mod accounts;
+mod arrival;
+mod ask;
+mod basics;
+mod channels;
+mod chats;
+mod config;
+mod dispatch;
+mod door;
+mod events;
+mod homes;
+mod messages;
+mod metrics;
+mod session;
+mod slots;
+mod tokens;
+pub mod words;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use config::Config;
+pub use metrics::Metrics;
+pub use words::{Done, Job, Word};
+
+use crate::auth::{self, Secrets, Tokens};
+use crate::base::arena::{Arena, Key};
+use crate::base::id::{Address, ConnectionId, LoopId};
+use crate::base::timer::TimerId;
+use crate::guard;
+use crate::guard::login::Logins;
+use crate::guard::origin::Origins;
+use crate::guard::rate::{Budget, Rates};
+use crate::handler::{
+    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
+};
+use crate::hub::Channel;
+use crate::hub::channels::Channels;
+use crate::hub::homes::Homes;
+use crate::hub::subscriptions::Subscriptions;
+use crate::hub::users::{LocalUsers, UserHomes};
+use crate::message::client::Verb;
+use crate::metrics::Registry;
+use crate::protocol::frame::Frame;
+use crate::protocol::http::{Request, Response};
+use ask::Event;
+use session::Sessions;
+
+/// The messaging server on one loop.
+pub struct Router {
+    config: Config,
+    auth: auth::Config,
+    guard: guard::Config,
+    homes: Homes,
+    tokens: Arc<dyn Tokens>,
+    secrets: Box<dyn Secrets>,
+    origins: Arc<Origins>,
+    endpoints: Box<dyn Endpoints>,
+    sessions: Sessions,
+    calls: Arena<Call>,
+    /// The event of a publication whose reply goes out first.
+    after_reply: Option<(Channel, [(u64, Frame); 1], Option<Address>)>,
+    /// Tokens that came with an upgrade, until the connection opens.
+    upgrades: Vec<(ConnectionId, Box<str>)>,
+    subscriptions: Subscriptions,
+    channels: Channels,
+    local_users: LocalUsers,
+    user_homes: UserHomes<Budget>,
+    logins: Logins,
+    metrics: Arc<Metrics>,
+    guard_metrics: Arc<guard::Metrics>,
+}
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Router").field("sessions", &self.sessions.len()).finish_non_exhaustive()
+    }
+}
+
+/// What a router is made of. Each loop gets its own.
+pub struct Parts {
+    /// Limits of what is said.
+    pub config: Config,
+    /// How long tokens live.
+    pub auth: auth::Config,
+    /// Rates and counts.
+    pub guard: guard::Config,
+    /// Which loop owns what; the same on every loop.
+    pub homes: Homes,
+    /// Makes and checks tokens.
+    pub tokens: Arc<dyn Tokens>,
+    /// For refresh tokens.
+    pub secrets: Box<dyn Secrets>,
+    /// Which pages may connect.
+    pub origins: Arc<Origins>,
+    /// What is answered over plain HTTP.
+    pub endpoints: Box<dyn Endpoints>,
+    /// For hash maps whose keys strangers choose.
+    pub seed: u64,
+}
+
+/// A request that waits.
+#[derive(Debug)]
+struct Call {
+    connection: ConnectionId,
+    slot: u64,
+    verb: Verb,
+    request_id: Option<Box<str>>,
+    /// Taken while its handler runs.
+    step: Option<Step>,
+    timer: Option<TimerId>,
+}
+
+/// Where a request stands that waits: each topic has its own.
+#[derive(Debug)]
+enum Step {
+    Account(accounts::Step),
+    Arrival(Box<arrival::Step>),
+    Basic(basics::Step),
+    Channel(channels::Step),
+    Chat(chats::Step),
+    Message(messages::Step),
+    Token(tokens::Step),
+}
+
+/// Deadlines of the router.
+#[derive(Clone, Copy, Debug)]
+pub enum Timer {
+    /// Authenticate by now.
+    Auth(ConnectionId),
+    /// The token is over.
+    Expiry(ConnectionId),
+    /// Something took too long.
+    Call(Key),
+}
+
+impl Router {
+    /// A router without connections.
+    #[must_use]
+    pub fn new(parts: Parts, registry: &Registry) -> Self {
+        let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        Self {
+            config,
+            auth,
+            homes,
+            tokens,
+            secrets,
+            origins,
+            endpoints,
+            sessions: Sessions::default(),
+            calls: Arena::new(),
+            after_reply: None,
+            upgrades: Vec::new(),
+            subscriptions: Subscriptions::new(seed),
+            channels: Channels::new(seed, homes.len()),
+            local_users: LocalUsers::new(seed),
+            user_homes: UserHomes::new(seed),
+            logins: Logins::new(&guard, seed),
+            guard,
+            metrics: registry.block(),
+            guard_metrics: registry.block(),
+        }
+    }
+
+    /// How many requests wait for something, for tests and simulations.
+    #[must_use]
+    pub const fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many channels and users have state on this loop, for tests and simulations: nothing may
+    /// be left when everybody has gone.
+    #[must_use]
+    pub fn residue(&self) -> usize {
+        self.subscriptions.len() + self.local_users.len() + self.sessions.len() + self.calls.len()
+    }
+
+    fn rates(&self, limited: bool) -> Rates {
+        if limited { Rates::new(&self.guard) } else { Rates::UNLIMITED }
+    }
+}
+
+impl Handler for Router {
+    type Job = Job;
+    type Done = Done;
+    type Peer = Word;
+    type Timer = Timer;
+
+    fn upgrade(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        connection: ConnectionId,
+        upgrade: &Upgrade<'_>,
+    ) -> Result<Accept, Response> {
+        let _ = cx;
+        self.admit_upgrade(connection, upgrade)
+    }
+
+    fn open(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId, opening: &Opening) {
+        self.welcome(cx, connection, opening);
+    }
+
+    fn message(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, message: Message<'_>) {
+        match message.kind {
+            Kind::Line => self.line(cx, id, message.bytes),
+            // The engine has validated it; looking again costs less than an unchecked promise.
+            Kind::Text => match simdutf8::basic::from_utf8(message.bytes) {
+                Ok(text) => self.objects(cx, id, text),
+                Err(_) => cx.close(id, Close::new(1007, "text must be UTF-8")),
+            },
+            Kind::Binary => {
+                let close = Close::new(1003, "binary messages are not spoken here: send JSON text");
+                cx.close(id, close);
+            }
+        }
+    }
+
+    fn request(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, request: &Request<'_>) {
+        let response = self.endpoints.answer(cx.now, request);
+        cx.respond(id, response);
+    }
+
+    fn finished(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        match self.sessions.get_mut(id) {
+            Some(session) if !session.slots.is_empty() => session.finishing = true,
+            _ => cx.finish(id),
+        }
+    }
+
+    fn idle(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        self.ping_line(cx, id);
+    }
+
+    fn closing(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, door: Door, close: &Close) {
+        self.farewell(cx, id, door, close);
+    }
+
+    fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        self.leave(cx, id);
+        if let Some(session) = self.sessions.remove(id) {
+            if let Some((timer, _)) = session.auth_timer {
+                cx.cancel_timer(timer);
+            }
+            let age = cx.now.monotonic.saturating_sub(session.opened_at);
+            log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
+        }
+    }
+
+    fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Timer) {
+        match timer {
+            Timer::Auth(id) => self.auth_is_late(cx, id),
+            Timer::Expiry(id) => self.token_is_over(cx, id),
+            Timer::Call(key) => {
+                let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
+                self.metrics.job_timeouts.add(1);
+                self.fail_call(cx, key, fault);
+            }
+        }
+    }
+
+    fn done(&mut self, cx: &mut Context<'_, Self>, done: Done) {
+        self.committed(cx, done);
+    }
+
+    fn peer(&mut self, cx: &mut Context<'_, Self>, from: LoopId, word: Word) {
+        self.hear_word(cx, from, word);
+    }
+
+    fn draining(&mut self, cx: &mut Context<'_, Self>) {
+        let _ = cx;
+        self.endpoints.draining();
+    }
+
+    fn check_invariants(&self) {
+        for (id, session) in self.sessions.iter() {
+            session.slots.check();
+            for number in &session.channels {
+                let channel = self.subscriptions.channel(*number);
+                assert!(channel.is_some(), "{id:?} is subscribed to nothing");
+            }
+            if let Some(user) = session.user_id() {
+                assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
+            }
+        }
+        for (key, call) in self.calls.iter() {
+            assert!(call.step.is_some(), "call {key:?} waits for something");
+        }
+    }
+}
+
+impl Router {
+    /// Hands an event to the request that waits for it; it may be gone.
+    fn hear_event(&mut self, cx: &mut Context<'_, Self>, key: Key, event: Event) {
+        let Some(mut call) = self.take_call(cx, key) else { return };
+        let Some(step) = call.step.take() else { return };
+        if self.sessions.get(call.connection).is_none() {
+            return;
+        }
+        let request_id = call.request_id.as_deref();
+        let (connection, slot, verb) = (call.connection, call.slot, call.verb);
+        let mut ask = ask::Ask { router: self, cx, connection, slot, verb, request_id };
+        let outcome = match step {
+            Step::Account(step) => accounts::go_on(&mut ask, step, event),
+            Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
+            Step::Basic(step) => basics::go_on(&mut ask, step, event),
+            Step::Channel(step) => channels::go_on(&mut ask, step, event),
+            Step::Chat(step) => chats::go_on(&mut ask, step, event),
+            Step::Message(step) => messages::go_on(&mut ask, step, event),
+            Step::Token(step) => tokens::go_on(&mut ask, step, event),
+        };
+        self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
+    }
+
+    /// A request that waited gets an error.
+    fn fail_call(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        key: Key,
+        fault: crate::message::fault::Fault,
+    ) {
+        let Some(call) = self.take_call(cx, key) else { return };
+        let fault = match &call.step {
+            Some(Step::Token(step)) => tokens::fault(self, cx, step, fault),
+            Some(Step::Account(step)) => accounts::fault(step, fault),
+            _ => fault,
+        };
+        if matches!(call.step, Some(Step::Arrival(_))) {
+            self.leave(cx, call.connection);
+        }
+        let request_id = call.request_id.as_deref();
+        self.conclude(cx, call.connection, call.slot, call.verb.word(), request_id, Err(fault));
+    }
+
+    fn take_call(&mut self, cx: &mut Context<'_, Self>, key: Key) -> Option<Call> {
+        let call = self.calls.remove(key)?;
+        if let Some(timer) = call.timer {
+            cx.cancel_timer(timer);
+        }
+        Some(call)
+    }
+
+    fn auth_timeout(&self, peer: crate::handler::Peer) -> Duration {
+        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
+        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
+    }
+}

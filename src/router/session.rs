@@ -1,0 +1,186 @@
+//! One connection as the router knows it: who is there, what is unanswered, what it listens to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{UNANSWERED_MAX, WAITING_BYTES_MAX};
+use super::slots::Slots;
+use crate::auth::Identity;
+use crate::base::id::{ConnectionId, Id, UserId};
+use crate::base::timer::TimerId;
+use crate::guard::rate::Budget;
+use crate::handler::{Close, Peer};
+use crate::message::record::{Profile, UserCard};
+
+/// Who is on a connection.
+#[derive(Debug)]
+pub(super) enum Who {
+    /// Nobody yet.
+    Nobody,
+    /// A user whose subscriptions do not stand yet.
+    Arriving(UserId, Arriving),
+    /// A user.
+    User(Box<User>),
+}
+
+/// How far an arrival is.
+#[derive(Debug)]
+pub(super) enum Arriving {
+    /// The user's chats are being looked up; what changed meanwhile, in order.
+    Reading(Vec<(Id, bool)>),
+    /// The homes of the channels are being told.
+    Listening,
+}
+
+/// A user on a connection.
+#[derive(Debug)]
+pub(super) struct User {
+    /// By the token that was shown last.
+    pub(super) identity: Identity,
+    pub(super) profile: Profile,
+    /// Shared with the user's other connections.
+    pub(super) budget: Arc<Budget>,
+    /// When the connection is closed unless the token is renewed.
+    pub(super) expiry: Option<TimerId>,
+}
+
+impl User {
+    pub(super) fn card(&self) -> UserCard {
+        UserCard { id: self.identity.user.clone(), username: Arc::clone(&self.identity.username) }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) peer: Peer,
+    /// Shown to people and in logs.
+    pub(super) id: Id,
+    pub(super) opened_at: Duration,
+    pub(super) who: Who,
+    /// Everything it is subscribed to, as numbers of this loop, chats included.
+    pub(super) channels: Vec<u32>,
+    /// How many of them it asked for itself.
+    pub(super) chosen: u32,
+    pub(super) slots: Slots,
+    /// Objects of a frame that found no slot.
+    pub(super) rest: Box<str>,
+    /// Whether the engine was told to hold messages back.
+    pub(super) paused: bool,
+    /// Bad requests without a good one between them.
+    pub(super) bad_in_a_row: u8,
+    /// Requests before authentication.
+    pub(super) early: u32,
+    /// What is left of the time to authenticate while it does not run.
+    pub(super) auth_left: Duration,
+    /// The deadline that runs, and since when.
+    pub(super) auth_timer: Option<(TimerId, Duration)>,
+    /// To be closed when everything is answered; nothing more is taken.
+    pub(super) closing: Option<Close>,
+    /// The peer sends no more: to be finished when everything is answered.
+    pub(super) finishing: bool,
+    /// The client said `quit`: to be answered and closed when everything else is answered.
+    pub(super) quitting: bool,
+    /// The request in progress was made of the token in the upgrade: its failure closes.
+    pub(super) by_upgrade: bool,
+}
+
+impl Session {
+    pub(super) fn new(peer: Peer, id: Id, now: Duration, auth: Duration) -> Self {
+        Self {
+            peer,
+            id,
+            opened_at: now,
+            who: Who::Nobody,
+            channels: Vec::new(),
+            chosen: 0,
+            slots: Slots::default(),
+            rest: Box::default(),
+            paused: false,
+            bad_in_a_row: 0,
+            early: 0,
+            auth_left: auth,
+            auth_timer: None,
+            closing: None,
+            finishing: false,
+            quitting: false,
+            by_upgrade: false,
+        }
+    }
+
+    /// Whether so much is unanswered that nothing more is taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.slots.len() >= UNANSWERED_MAX || self.slots.waiting_bytes() >= WAITING_BYTES_MAX
+    }
+
+    /// Whether anything more is taken at all.
+    pub(super) const fn is_over(&self) -> bool {
+        self.closing.is_some() || self.quitting
+    }
+
+    pub(super) fn user(&self) -> Option<&User> {
+        match &self.who {
+            Who::User(user) => Some(user),
+            Who::Nobody | Who::Arriving(..) => None,
+        }
+    }
+
+    /// The user that this connection counts for, arrived or not.
+    pub(super) fn user_id(&self) -> Option<&UserId> {
+        match &self.who {
+            Who::Nobody => None,
+            Who::Arriving(user, _) => Some(user),
+            Who::User(user) => Some(&user.identity.user),
+        }
+    }
+}
+
+/// The sessions of a loop by connection. Slots of connections are dense, so this is a table.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    table: Vec<Option<(u32, Box<Session>)>>,
+    len: usize,
+}
+
+impl Sessions {
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn insert(&mut self, id: ConnectionId, session: Session) {
+        let at = id.slot as usize;
+        if self.table.len() <= at {
+            self.table.resize_with(at + 1, || None);
+        }
+        if self.table[at].replace((id.generation, Box::new(session))).is_none() {
+            self.len += 1;
+        }
+    }
+
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Session> {
+        match self.table.get(id.slot as usize) {
+            Some(Some((generation, session))) if *generation == id.generation => Some(session),
+            _ => None,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Session> {
+        match self.table.get_mut(id.slot as usize) {
+            Some(Some((generation, session))) if *generation == id.generation => Some(session),
+            _ => None,
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Box<Session>> {
+        self.get(id)?;
+        self.len -= 1;
+        self.table.get_mut(id.slot as usize)?.take().map(|(_, session)| session)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Session)> {
+        self.table.iter().enumerate().filter_map(|(slot, entry)| {
+            let (generation, session) = entry.as_ref()?;
+            Some((ConnectionId { slot: slot as u32, generation: *generation }, &**session))
+        })
+    }
+}
