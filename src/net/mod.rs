@@ -76,7 +76,7 @@ pub struct Config {
     pub full: Close,
     /// Refused connections that are being told so at once; more are dropped untold.
     pub refusals_max: usize,
-    /// How long the kernel waits for the peer's to acknowledge bytes (`TCP_USER_TIMEOUT`).
+    /// How long the kernel waits for the peer's kernel to acknowledge bytes (`TCP_USER_TIMEOUT`).
     pub dead: Duration,
     /// How long a drain asked for by a signal spreads the closing.
     pub drain_spread: Duration,
