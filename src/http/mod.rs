@@ -41,7 +41,7 @@ rows! {
     /// The rows of one loop's endpoints.
     pub struct Metrics {
         /// Plain HTTP requests answered, by endpoint.
-        requests: Counter[Endpoint] = "stentor_http_requests_total",
+        requests: Counter[Endpoint] = "stentor_http_answers_total",
     }
 }
 

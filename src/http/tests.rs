@@ -120,6 +120,6 @@ fn requests_are_counted_by_endpoint() {
     let page = get(&mut endpoints, "/metrics");
     for line in ["{endpoint=\"health\"} 2", "{endpoint=\"unknown\"} 1", "{endpoint=\"metrics\"} 1"]
     {
-        assert!(page.contains(&format!("stentor_http_requests_total{line}\n")), "{page}");
+        assert!(page.contains(&format!("stentor_http_answers_total{line}\n")), "{page}");
     }
 }
