@@ -84,7 +84,7 @@ fn unknown_section(section: &str) -> String {
     let sections = super::keys::sections();
     let near = crate::codec::json::nearest(section, sections.iter().copied());
     let meant = near.map(|near| format!("; did you mean [{near}]?")).unwrap_or_default();
-    format!("unknown section [{section}]{meant} Known sections: {}", sections.join(", "))
+    format!("unknown section [{section}]{meant}\n  known sections: {}", sections.join(", "))
 }
 
 /// The value as the table of keys takes it; what no key takes is told as it is called in TOML.
@@ -108,7 +108,7 @@ fn given(value: &Spanned<DeValue<'_>>) -> Given {
     }
 }
 
-/// `FILE:LINE:COLUMN: what`, the line, and a mark below the place.
+/// `FILE:LINE:COLUMN: what`, the line, a mark below the place, and what else there is to say.
 fn complaint(path: &Path, text: &str, place: Range<usize>, what: &str) -> String {
     let start = text.floor_char_boundary(place.start);
     let before = text.get(..start).unwrap_or_default();
@@ -118,11 +118,14 @@ fn complaint(path: &Path, text: &str, place: Range<usize>, what: &str) -> String
     let length = text.get(start..place.end).map_or(1, |marked| marked.chars().count());
     let room = line.chars().count().saturating_sub(column).max(1);
     let mark = "^".repeat(length.clamp(1, room));
+    let (what, more) = what
+        .split_once('\n')
+        .map_or((what, String::new()), |(what, more)| (what, format!("\n{more}")));
     let margin = " ".repeat(number.to_string().len());
     let indent: String =
         line.chars().take(column).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
     format!(
-        "{}:{number}:{}: {what}\n  {number} | {line}\n  {margin} | {indent}{mark}",
+        "{}:{number}:{}: {what}\n  {number} | {line}\n  {margin} | {indent}{mark}{more}",
         path.display(),
         column + 1,
     )

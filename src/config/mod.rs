@@ -54,8 +54,8 @@ pub struct Config {
     pub ephemeral: bool,
     /// Loop threads; unset: as many as cores.
     pub loops: Option<usize>,
-    /// Keys that somebody set.
-    set: BTreeSet<&'static str>,
+    /// Keys that somebody set; what nobody set may follow from these.
+    pub keys_set: BTreeSet<&'static str>,
 }
 
 /// Why a configuration is refused.
@@ -94,9 +94,9 @@ impl fmt::Display for Error {
                 let section = key.split_once('.').map_or("", |(section, _)| section);
                 match keys::of_section(section) {
                     known if known.is_empty() => {
-                        write!(f, " Known sections: {}", keys::sections().join(", "))
+                        write!(f, "\n  known sections: {}", keys::sections().join(", "))
                     }
-                    known => write!(f, " Known in [{section}]: {}", known.join(", ")),
+                    known => write!(f, "\n  known in [{section}]: {}", known.join(", ")),
                 }
             }
             Self::BadValue { key, value, needed } => {
@@ -167,7 +167,7 @@ impl Config {
         let key = keys::find(name)
             .ok_or_else(|| Error::UnknownKey { key: name.to_owned(), near: keys::near(name) })?;
         key.assign(self, value)?;
-        self.set.insert(key.name);
+        self.keys_set.insert(key.name);
         Ok(())
     }
 
@@ -184,7 +184,7 @@ impl Config {
     /// Two values that cannot both be.
     pub fn finish(&mut self) -> Result<(), Error> {
         let (engine, router) = (&mut self.engine, &mut self.router);
-        let is_set = |key: &str| self.set.contains(key);
+        let is_set = |key: &str| self.keys_set.contains(key);
         if !is_set("limits.unauthenticated_message_bytes") {
             let least = router.unauthenticated_message_bytes.min(router.message_bytes);
             router.unauthenticated_message_bytes = least;

@@ -113,15 +113,18 @@ fn an_unknown_key_is_told_what_may_have_been_meant() {
     for (pair, says) in [
         (
             "limits.mesage_bytes=1",
-            "did you mean `limits.message_bytes`? Known in [limits]: message",
+            "did you mean `limits.message_bytes`?\n  known in [limits]: message",
         ),
-        ("limit.message_bytes=1", "did you mean `limits.message_bytes`? Known sections: limits,"),
+        (
+            "limit.message_bytes=1",
+            "did you mean `limits.message_bytes`?\n  known sections: limits,",
+        ),
         ("message_bytes=1", "did you mean `limits.message_bytes`?"),
         (
             "tokens.acces_s=1",
-            "did you mean `tokens.access_s`? Known in [tokens]: access_s, refresh_s",
+            "did you mean `tokens.access_s`?\n  known in [tokens]: access_s, refresh_s",
         ),
-        ("limits.frobnicate=1", "unknown key `limits.frobnicate` Known in [limits]"),
+        ("limits.frobnicate=1", "unknown key `limits.frobnicate`\n  known in [limits]"),
         ("limits.dead_ms", "`limits.dead_ms` is no KEY=VALUE"),
         ("limits.history_page=0", "from 1 to 10000"),
         ("limits.connections=all", "or `none`, is needed"),
@@ -231,7 +234,7 @@ mod from_file {
             ("[limits]\ndead_ms = [\"1\"]", "`[1]` does not fit"),
             (
                 "[limit]\n",
-                "a.toml:1:2: unknown section [limit]; did you mean [limits]? Known sections: limits",
+                "a.toml:1:2: unknown section [limit]; did you mean [limits]?\n  1 | [limit]\n    |  ^^^^^\n  known sections: limits,",
             ),
             ("dead_ms = 5", "a.toml:1:1: unknown key `dead_ms`; did you mean `limits.dead_ms`?"),
             ("[limits]\ndead_ms = ", "a.toml:2:"),

@@ -3,7 +3,7 @@
 //! Limit: Linux; of the processes of others only root sees the sockets. Elsewhere nothing is found.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The name and number of the process that listens on `port`.
 pub(super) fn of(port: u16) -> Option<String> {
@@ -11,13 +11,13 @@ pub(super) fn of(port: u16) -> Option<String> {
     let inode = tables.iter().find_map(|table| inode(&fs::read_to_string(table).ok()?, port))?;
     let socket = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
-    let holder = processes.filter(is_process).find(|process| has(process, &socket))?;
+    let holder = processes.filter(|path| is_process(path)).find(|process| has(process, &socket))?;
     let name = fs::read_to_string(holder.join("comm")).ok()?;
     Some(format!("{} (pid {})", name.trim_end(), holder.file_name()?.to_str()?))
 }
 
 /// Not `self`, and nothing else that is there.
-fn is_process(path: &PathBuf) -> bool {
+fn is_process(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -111,9 +111,10 @@ impl Post {
 
 /// The threads, and the way to them.
 struct Crews {
-    writer: Batcher<Job>,
     readers: Pool<Job>,
     hashers: Pool<Job>,
+    /// Ends after the readers: whoever closes the database last tidies up behind it.
+    writer: Batcher<Job>,
     post: Post,
     metrics: Arc<Metrics>,
 }

@@ -58,6 +58,7 @@ fn one_connection_gets_an_account_a_group_and_every_reply() {
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
     stream.read_to_string(&mut page).unwrap();
     assert!(page.contains("stentor_commit_writes_count"), "{page}");
+    drop(stream);
     handle.drain(Duration::ZERO);
     server.join().unwrap().unwrap();
     assert_eq!(registry.total("stentor_net_connections"), Some(0));
