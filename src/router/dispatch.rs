@@ -172,8 +172,8 @@ impl Router {
             cx.send(id, Segment::Own(reply), Tag::REPLY);
         }
         // Before anything that waited starts, which may publish too.
-        if let Some((channel, frames, except)) = self.after_reply.take() {
-            self.publish(cx, &channel, &frames, except);
+        if let Some(echo) = self.after_reply.take() {
+            self.publish(cx, &echo.channel, &echo.frame, echo.except);
         }
         self.go_on(cx, id);
     }

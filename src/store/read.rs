@@ -1,6 +1,6 @@
 //! Everything that can be asked, and what is found.
 //!
-//! Law: every answer comes from one snapshot, and says nothing of a chat to whom is not its member.
+//! Law: every answer comes from one snapshot, and tells nothing of a chat to one who is no member.
 //! Limit: a page is as long as its `limit` says; the caller bounds it.
 
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub enum Read {
         now_ms: u64,
     },
     /// Users whose name or display name begins with `query`, without case → [`Found::Users`].
+    ///
+    /// Those found by name come first, by name; the others follow by display name.
     SearchUsers {
         /// At least one character.
         query: Arc<str>,
@@ -63,7 +65,10 @@ pub enum Read {
         query: Option<Arc<str>>,
         /// At most this many.
         limit: u32,
-        /// The room after which the page begins, from the last page's `after`.
+        /// The room after which the page begins, from the last page's `after`; [`NoChat`] when it is no
+        /// public room (any more).
+        ///
+        /// [`NoChat`]: super::Refusal::NoChat
         after: Option<Id>,
     },
     /// A page of a chat, ascending → [`Found::Messages`].

@@ -75,7 +75,7 @@ pub enum Write {
     },
     /// A session of a user who gave the right password → [`Written::SignedIn`].
     ///
-    /// Refused with [`Refusal::SessionOver`] when the stored password is not `password` any more.
+    /// Refused with [`SessionOver`](super::Refusal::SessionOver) when the stored password is not `password` any more.
     OpenSession {
         /// Whose.
         user: UserId,
@@ -84,7 +84,8 @@ pub enum Write {
         /// The session.
         session: NewSession,
     },
-    /// A user known only by a token: kept on first sight, with `name` when free, else the id
+    /// A user known only by a token: kept on first sight, with `name` when free, else the id,
+    /// else (someone took that as a name) the id and a number
     /// → [`Written::SignedIn`].
     Admit {
         /// The token's `sub`.
@@ -94,7 +95,8 @@ pub enum Write {
     },
     /// A refresh token used: the session gets the next one → [`Written::SignedIn`].
     ///
-    /// Presenting the one before revokes the session ([`Refusal::TokenReused`], which is committed).
+    /// Presenting the one before revokes the session ([`TokenReused`](super::Refusal::TokenReused),
+    /// which is committed).
     Rotate {
         /// Of the token.
         session: Id,
@@ -126,7 +128,7 @@ pub enum Write {
     },
     /// A new password; ends all sessions but `keep` → [`Written::Revoked`].
     ///
-    /// Refused with [`Refusal::SessionOver`] when the stored password is not `old` any more.
+    /// Refused with [`SessionOver`](super::Refusal::SessionOver) when the stored password is not `old` any more.
     ChangePassword {
         /// Whose.
         user: UserId,
@@ -204,6 +206,8 @@ pub enum Write {
         user: UserId,
     },
     /// An owner changes what is given → [`Written::Chat`].
+    ///
+    /// A group cannot be made public ([`Forbidden`](super::Refusal::Forbidden)); metadata `null` takes it away.
     UpdateChat {
         /// The chat.
         chat: Id,

@@ -106,7 +106,7 @@ contract! {
         let Written::Chat { view, created: false, joined, logged } = f.ok(join(open, &b)) else {
             panic!("not joined");
         };
-        assert_eq!(joined, [b.clone()]);
+        assert_eq!(joined, std::slice::from_ref(&b));
         assert_eq!(words(&logged), [(2, "member:joined")]);
         assert_eq!((view.read_seq, view.unread), (1, 0));
         let Written::Chat { joined, logged, .. } = f.ok(join(open, &b)) else { panic!("?") };

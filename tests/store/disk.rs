@@ -346,6 +346,24 @@ fn a_busy_database_is_unavailable_and_then_available_again() {
 }
 
 #[test]
+fn a_write_that_sqlite_refuses_does_not_take_the_others_down() {
+    let dir = Dir::new();
+    let mut f = Fixture::new(Box::new(dir.open()), None);
+    let a = f.user("ann");
+    let chat = f.group(&a, &[]);
+    let other = rusqlite::Connection::open(dir.0.join("stentor.db")).expect("opens");
+    let trigger = "CREATE TRIGGER t AFTER INSERT ON log WHEN NEW.number = 2 \
+        BEGIN SELECT RAISE(ABORT, 'planted'); END";
+    other.execute_batch(trigger).expect("planted");
+    let batch: Vec<_> = (0..3).map(|_| Write::Message(f.draft(chat, &a, "x"))).collect();
+    let out = f.batch(&batch);
+    assert!(matches!(&out[..], [Ok(_), Err(Error::Unavailable(_)), Err(Error::Unavailable(_))]));
+    assert_eq!(f.messages(chat, &a).len(), 1);
+    other.execute_batch("DROP TRIGGER t").expect("dropped");
+    assert_eq!(f.say(chat, &a, "x").seq, 2);
+}
+
+#[test]
 fn a_directory_that_cannot_be_used_is_named() {
     let dir = Dir::new();
     fs::create_dir_all(&dir.0).expect("a directory");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::super::{Logged, Refusal, Write, Written};
+use super::super::{Logged, Refusal, Target, Write, Written};
 use super::failure::Failure;
 use super::log::{self, kind};
 use super::rows::{self, Seat, int};
@@ -12,6 +12,15 @@ use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use crate::base::time::Timestamp;
 use crate::message::record::{Profile, RoomEvent};
+
+/// Whether `write` decides on every refusal before it changes anything, as the frequent ones do.
+pub(super) const fn checks_first(write: &Write) -> bool {
+    match write {
+        Write::Message(new) => matches!(new.target, Target::Chat(_)),
+        Write::Edit { .. } | Write::Delete { .. } | Write::MarkRead { .. } => true,
+        _ => false,
+    }
+}
 
 /// The transaction of a batch.
 pub(super) struct Batch<'c> {

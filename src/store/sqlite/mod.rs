@@ -36,6 +36,29 @@ const PAGES_IDLE: u32 = 1_000;
 /// Pages in the WAL from which a busy writer does so too: rarely, because the next batch waits.
 const PAGES_LATE: u32 = 4_000;
 
+/// Which writes of a batch have a savepoint to go back to; one costs a quarter of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    /// Those that may be refused after they changed something.
+    Late,
+    /// All.
+    Each,
+}
+
+/// Why a transaction was not committed.
+enum Stopped {
+    /// The batch as a whole failed.
+    Failed(Error),
+    /// One write without a savepoint failed: with savepoints the others may go through.
+    Unguarded(Error),
+}
+
+impl From<rusqlite::Error> for Stopped {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(failure::error(&error))
+    }
+}
+
 /// The writer of a database.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -105,32 +128,67 @@ impl SqliteStore {
         }
         self.checkpoint(PAGES_LATE)?;
         self.stamp = self.stamp.max(Timestamp(now.unix_ms));
-        let sql = |error: rusqlite::Error| failure::error(&error);
-        self.execute("BEGIN IMMEDIATE").map_err(sql)?;
+        let before = out.len();
+        match self.transaction(now, batch, out, Guard::Late) {
+            Ok(()) => Ok(()),
+            Err(Stopped::Failed(error)) => Err(error),
+            Err(Stopped::Unguarded(_)) => {
+                out.truncate(before);
+                self.execute("ROLLBACK").map_err(|error| failure::error(&error))?;
+                self.transaction(now, batch, out, Guard::Each).map_err(|stopped| match stopped {
+                    Stopped::Failed(error) | Stopped::Unguarded(error) => error,
+                })
+            }
+        }
+    }
+
+    /// Writes and commits the batch; a refused write leaves nothing.
+    fn transaction(
+        &self,
+        now: Now,
+        batch: &[Write],
+        out: &mut Vec<Result<Written, Error>>,
+        guard: Guard,
+    ) -> Result<(), Stopped> {
+        self.execute("BEGIN IMMEDIATE")?;
         let writer = Batch { conn: &self.conn, stamp: self.stamp, now };
         for write in batch {
-            self.execute("SAVEPOINT one").map_err(sql)?;
+            let guarded = guard == Guard::Each || !batch::checks_first(write);
+            if guarded {
+                self.execute("SAVEPOINT one")?;
+            }
+            let changes = self.conn.total_changes();
             let outcome = match writer.apply(write) {
                 Ok(written) => Ok(written),
+                Err(Failure::RefusedKept(refusal)) => Err(Error::Refused(refusal)),
                 Err(Failure::Refused(refusal)) => {
-                    self.execute("ROLLBACK TO one").map_err(sql)?;
+                    if guarded {
+                        self.execute("ROLLBACK TO one")?;
+                    } else {
+                        debug_assert_eq!(self.conn.total_changes(), changes, "{write:?}");
+                    }
                     Err(Error::Refused(refusal))
                 }
-                Err(Failure::RefusedKept(refusal)) => Err(Error::Refused(refusal)),
                 Err(Failure::Sql(error)) => {
                     let error = failure::error(&error);
-                    // What is wrong with one write alone does not take the others down.
                     if !matches!(error, Error::Unavailable(_)) || self.conn.is_autocommit() {
-                        return Err(error);
+                        return Err(Stopped::Failed(error));
                     }
-                    self.execute("ROLLBACK TO one").map_err(sql)?;
+                    if !guarded {
+                        return Err(Stopped::Unguarded(error));
+                    }
+                    // What is wrong with one write alone does not take the others down.
+                    self.execute("ROLLBACK TO one")?;
                     Err(error)
                 }
             };
-            self.execute("RELEASE one").map_err(sql)?;
+            if guarded {
+                self.execute("RELEASE one")?;
+            }
             out.push(outcome);
         }
-        self.execute("COMMIT").map_err(sql)
+        self.execute("COMMIT")?;
+        Ok(())
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
