@@ -142,7 +142,8 @@ mod tests {
     fn a_user_has_so_many_connections_and_one_budget() {
         let mut homes = UserHomes::new(1);
         let ana = UserId::parse("ana").expect("a good id");
-        let at = |slot| Address { home: LoopId(0), connection: ConnectionId { slot, generation: 0 } };
+        let at =
+            |slot| Address { home: LoopId(0), connection: ConnectionId { slot, generation: 0 } };
         let start = Duration::from_secs(1000);
         let first = homes.attach(&ana, at(1), Some(2), start, || 1).expect("room");
         let second = homes.attach(&ana, at(2), Some(2), start, || 2).expect("room");
