@@ -13,4 +13,5 @@ pub mod hub;
 pub mod message;
 pub mod metrics;
 pub mod protocol;
+pub mod router;
 pub mod store;

@@ -42,7 +42,7 @@ pub(super) enum Event {
     Attached(Option<Arc<Budget>>),
     Listening(Vec<Position>),
     Published(Position),
-    There(Vec<bool>),
+    There,
 }
 
 /// A request of a connection.
@@ -185,9 +185,8 @@ pub(super) fn limit(asked: Option<u64>, usual: u32, most: u32) -> u32 {
 
 /// The id of a chat, message or session in a parameter.
 pub(super) fn id(field: &'static str, text: &str) -> Result<Id, Fault> {
-    Id::parse(text).ok_or_else(|| {
-        Fault::field(field, format!("\"{field}\" must be an id of 36 characters"))
-    })
+    Id::parse(text)
+        .ok_or_else(|| Fault::field(field, format!("\"{field}\" must be an id of 36 characters")))
 }
 
 /// The id of a user in a parameter.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
-use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX, WAITING_BYTES_MAX};
+use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::Lane;
 use super::{Router, accounts, basics, channels, chats, messages, tokens};
 use crate::base::id::ConnectionId;
@@ -20,19 +20,11 @@ impl Router {
     /// Takes the objects of a message one after the other, until there are too many unanswered.
     pub(super) fn objects(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, text: &str) {
         let mut text = text;
-        loop {
-            let Some(session) = self.sessions.get_mut(id) else { return };
-            if session.closing.is_some() {
-                return;
-            }
-            let full = session.slots.len() >= UNANSWERED_MAX
-                || session.slots.waiting_bytes() >= WAITING_BYTES_MAX;
-            if full {
+        while let Some(session) = self.sessions.get_mut(id)
+            && !session.is_over()
+        {
+            if session.is_full() {
                 session.rest = text.into();
-                if !session.paused {
-                    session.paused = true;
-                    cx.pause(id);
-                }
                 return;
             }
             let (decoded, rest) = json::decode(text);
@@ -55,16 +47,26 @@ impl Router {
     ) {
         let lane = self.lane(&decoded);
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if !session.slots.may_start(lane) {
-            session.slots.wait(object);
-            return;
-        }
         if session.slots.is_empty() {
             self.stop_auth_timer(cx, id);
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
-        let slot = session.slots.start(lane);
-        self.start(cx, id, slot, decoded);
+        if session.slots.may_start(lane) {
+            let slot = session.slots.start(lane);
+            self.start(cx, id, slot, decoded);
+        } else {
+            session.slots.wait(object);
+        }
+        self.hold_back(cx, id);
+    }
+
+    /// With too much unanswered the engine hands over no more.
+    fn hold_back(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.is_full() && !session.paused {
+            session.paused = true;
+            cx.pause(id);
+        }
     }
 
     fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
@@ -107,6 +109,9 @@ impl Router {
                 let mut ask = Ask { router: self, cx, connection: id, slot, verb, request_id };
                 let outcome = ask.may().and_then(|()| handle(&mut ask, request));
                 self.conclude(cx, id, slot, verb.word(), request_id, outcome);
+                if let Some((channel, frames, except)) = self.after_reply.take() {
+                    self.publish(cx, &channel, &frames, except);
+                }
             }
         }
     }
@@ -199,7 +204,7 @@ impl Router {
     /// When few are unanswered, the engine may hand over more; when none is, time runs again.
     fn take_more(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if session.paused && session.slots.len() <= UNANSWERED_MAX / 2 {
+        if session.paused && !session.is_full() && session.slots.len() <= UNANSWERED_MAX / 2 {
             let rest = std::mem::take(&mut session.rest);
             if !rest.is_empty() {
                 self.objects(cx, id, &rest);
@@ -212,7 +217,9 @@ impl Router {
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.slots.is_empty() {
-            if session.finishing {
+            if session.quitting {
+                self.quit_now(cx, id);
+            } else if session.finishing {
                 cx.finish(id);
             } else if session.user().is_none() {
                 self.start_auth_timer(cx, id);

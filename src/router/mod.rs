@@ -23,9 +23,6 @@ mod slots;
 mod tokens;
 pub mod words;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,21 +32,23 @@ pub use words::{Done, Job, Word};
 
 use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
-use crate::base::id::{ConnectionId, LoopId};
+use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::base::timer::TimerId;
+use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Rates};
-use crate::guard::{self};
 use crate::handler::{
     Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
 };
+use crate::hub::Channel;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
 use crate::message::client::Verb;
 use crate::metrics::Registry;
+use crate::protocol::frame::Frame;
 use crate::protocol::http::{Request, Response};
 use ask::Event;
 use session::Sessions;
@@ -66,6 +65,8 @@ pub struct Router {
     endpoints: Box<dyn Endpoints>,
     sessions: Sessions,
     calls: Arena<Call>,
+    /// The event of a publication whose reply goes out first.
+    after_reply: Option<(Channel, [(u64, Frame); 1], Option<Address>)>,
     /// Tokens that came with an upgrade, until the connection opens.
     upgrades: Vec<(ConnectionId, Box<str>)>,
     subscriptions: Subscriptions,
@@ -155,6 +156,7 @@ impl Router {
             endpoints,
             sessions: Sessions::default(),
             calls: Arena::new(),
+            after_reply: None,
             upgrades: Vec::new(),
             subscriptions: Subscriptions::new(seed),
             channels: Channels::new(seed, homes.len()),
@@ -236,13 +238,7 @@ impl Handler for Router {
         self.ping_line(cx, id);
     }
 
-    fn closing(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        id: ConnectionId,
-        door: Door,
-        close: &Close,
-    ) {
+    fn closing(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, door: Door, close: &Close) {
         self.farewell(cx, id, door, close);
     }
 
@@ -323,7 +319,12 @@ impl Router {
     }
 
     /// A request that waited gets an error.
-    fn fail_call(&mut self, cx: &mut Context<'_, Self>, key: Key, fault: crate::message::fault::Fault) {
+    fn fail_call(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        key: Key,
+        fault: crate::message::fault::Fault,
+    ) {
         let Some(call) = self.take_call(cx, key) else { return };
         let fault = match &call.step {
             Some(Step::Token(step)) => tokens::fault(self, cx, step, fault),

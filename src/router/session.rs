@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::config::{UNANSWERED_MAX, WAITING_BYTES_MAX};
 use super::slots::Slots;
 use crate::auth::Identity;
 use crate::base::id::{ConnectionId, Id, UserId};
 use crate::base::timer::TimerId;
 use crate::guard::rate::Budget;
-use crate::handler::{Close, Door, Peer};
+use crate::handler::{Close, Peer};
 use crate::message::record::{Profile, UserCard};
 
 /// Who is on a connection.
@@ -52,7 +53,6 @@ impl User {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) door: Door,
     pub(super) peer: Peer,
     /// Shown to people and in logs.
     pub(super) id: Id,
@@ -79,14 +79,15 @@ pub(super) struct Session {
     pub(super) closing: Option<Close>,
     /// The peer sends no more: to be finished when everything is answered.
     pub(super) finishing: bool,
+    /// The client said `quit`: to be answered and closed when everything else is answered.
+    pub(super) quitting: bool,
     /// The request in progress was made of the token in the upgrade: its failure closes.
     pub(super) by_upgrade: bool,
 }
 
 impl Session {
-    pub(super) fn new(door: Door, peer: Peer, id: Id, now: Duration, auth: Duration) -> Self {
+    pub(super) fn new(peer: Peer, id: Id, now: Duration, auth: Duration) -> Self {
         Self {
-            door,
             peer,
             id,
             opened_at: now,
@@ -102,8 +103,19 @@ impl Session {
             auth_timer: None,
             closing: None,
             finishing: false,
+            quitting: false,
             by_upgrade: false,
         }
+    }
+
+    /// Whether so much is unanswered that nothing more is taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.slots.len() >= UNANSWERED_MAX || self.slots.waiting_bytes() >= WAITING_BYTES_MAX
+    }
+
+    /// Whether anything more is taken at all.
+    pub(super) const fn is_over(&self) -> bool {
+        self.closing.is_some() || self.quitting
     }
 
     pub(super) fn user(&self) -> Option<&User> {

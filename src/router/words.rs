@@ -137,9 +137,7 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
         Written::Left { chat, .. } | Written::Deleted { chat, .. } | Written::Read { chat, .. } => {
             Some(*chat)
         }
-        Written::Message { message, .. } | Written::Edited { message, .. } => {
-            Some(message.chat_id)
-        }
+        Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
         Written::SignedIn { .. } | Written::Revoked { .. } => None,
     }
 }

@@ -4,19 +4,27 @@
 //! needs to know (member, owner, author, seen before) is checked inside the transaction. The log of
 //! a channel gets its event in the same transaction as what it tells of. Calls block: they belong
 //! on a worker, never on a loop.
+//!
+//! What the stores agree on beyond the types, each settled where the specification is silent:
+//! - A user who joins or is added has read what was there before.
+//! - Who is no member learns nothing, not even that the chat is of a kind that has no owner.
+//! - Of a room that everyone left, whoever joins next is the owner.
+//! - An event of the log that tells of a message shows the message as it stands when the log is read.
+//! - `null` as metadata is none.
 
 pub mod memory;
+mod read;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod write;
 
 use std::sync::Arc;
 
-use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
-use crate::base::time::Timestamp;
-use crate::message::record::{
-    ChatMessage, ChatView, ClientInfo, Profile, Raw, RoomEvent, RoomListing, Session, Visibility,
-};
+use crate::message::record::Raw;
+
+pub use read::{Found, Read};
+pub use write::{Logged, NewMessage, NewSession, Target, Write, Written};
 
 /// The one writer of a store.
 pub trait Store: Send {
@@ -26,6 +34,9 @@ pub trait Store: Send {
     /// one's. When the commit itself fails, every write of the batch fails with its error, and
     /// nothing of it is stored.
     fn commit(&mut self, now: Now, batch: &[Write], out: &mut Vec<Result<Written, Error>>);
+
+    /// Does what can wait; the writer calls it when nothing is queued. May take some milliseconds.
+    fn idle(&mut self) {}
 
     /// Another reader of the same data; sees what was committed before each of its reads.
     ///
@@ -75,7 +86,7 @@ pub enum Refusal {
     NotForDm,
     /// The username is taken.
     NameTaken,
-    /// The id of the chat, message or session is taken by another one.
+    /// The id of the user, chat, message or session is taken by another one.
     IdTaken,
     /// A refresh token that was used before: its whole family is revoked now.
     TokenReused,
@@ -87,448 +98,36 @@ pub enum Refusal {
     Oneself,
 }
 
-/// A login to be remembered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewSession {
-    /// The `sid` of its tokens.
-    pub id: Id,
-    /// Digest of the refresh token's secret.
-    pub refresh: [u8; 32],
-    /// When the refresh token ends, unix milliseconds.
-    pub expires_ms: u64,
-    /// What the client said of itself.
-    pub client_info: Option<ClientInfo>,
+/// How long what has ended (sessions, refresh and access tokens) is remembered, milliseconds.
+const KEPT_AFTER_END_MS: u64 = 86_400_000;
+
+/// `text` without case, letter by letter, for comparing and sorting.
+fn fold(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// Where a message goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// Into this chat.
-    Chat(Id),
-    /// Into the DM with the user of this name, which gets the id `chat` if it is opened now.
-    User {
-        /// The name, in any case.
-        username: Arc<str>,
-        /// For the DM, if there is none yet.
-        chat: Id,
-    },
+/// The metadata to keep: `null` is none.
+fn kept(metadata: Option<&Raw>) -> Option<Raw> {
+    metadata.filter(|raw| raw.as_str() != "null").cloned()
 }
 
-/// A message to be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMessage {
-    /// The id it gets.
-    pub id: Id,
-    /// Where it goes.
-    pub target: Target,
-    /// Who wrote it.
-    pub sender: UserId,
-    /// The text.
-    pub content: Arc<str>,
-    /// The writer's own id for it.
-    pub client_id: Option<Arc<str>>,
-    /// The message that it answers, of the same chat.
-    pub reply_to: Option<Id>,
-    /// Whatever the writer added.
-    pub metadata: Option<Raw>,
-}
-
-/// Everything that can be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// A new local account and its first session → [`Written::SignedIn`].
-    Register {
-        /// The id it gets.
-        user: UserId,
-        /// As written; unique without case.
-        username: Arc<str>,
-        /// What people call the user.
-        display_name: Option<Arc<str>>,
-        /// Argon2id, as a PHC string.
-        password: Arc<str>,
-        /// The first session.
-        session: NewSession,
-    },
-    /// A session of a user who gave the right password → [`Written::SignedIn`].
-    ///
-    /// Refused with [`Refusal::SessionOver`] when the stored password is not `password` any more.
-    OpenSession {
-        /// Whose.
-        user: UserId,
-        /// The hash that was verified.
-        password: Arc<str>,
-        /// The session.
-        session: NewSession,
-    },
-    /// A user known only by a token: kept on first sight, with `name` when free, else the id
-    /// → [`Written::SignedIn`].
-    Admit {
-        /// The token's `sub`.
-        user: UserId,
-        /// The token's `name`.
-        name: Option<Arc<str>>,
-    },
-    /// A refresh token used: the session gets the next one → [`Written::SignedIn`].
-    ///
-    /// Presenting the one before revokes the session ([`Refusal::TokenReused`], which is committed).
-    Rotate {
-        /// Of the token.
-        session: Id,
-        /// Digest of what was presented.
-        used: [u8; 32],
-        /// Digest of the next one.
-        next: [u8; 32],
-        /// When the next one ends.
-        expires_ms: u64,
-    },
-    /// Ends one session of the user → [`Written::Revoked`].
-    RevokeSession {
-        /// Whose.
-        user: UserId,
-        /// Which.
-        session: Id,
-    },
-    /// Ends all sessions of the user → [`Written::Revoked`].
-    RevokeSessions {
-        /// Whose.
-        user: UserId,
-    },
-    /// Refuses one token without a session until it is over → [`Written::Revoked`].
-    RevokeToken {
-        /// Its `jti`.
-        jti: Arc<str>,
-        /// Its `exp`, after which this may be forgotten, unix milliseconds.
-        expires_ms: u64,
-    },
-    /// A new password; ends all sessions but `keep` → [`Written::Revoked`].
-    ///
-    /// Refused with [`Refusal::SessionOver`] when the stored password is not `old` any more.
-    ChangePassword {
-        /// Whose.
-        user: UserId,
-        /// The hash that was verified.
-        old: Arc<str>,
-        /// The new hash.
-        new: Arc<str>,
-        /// The session that goes on.
-        keep: Option<Id>,
-    },
-    /// The DM of two users: made on the first call, the same one ever after → [`Written::Chat`].
-    CreateDm {
-        /// The id it gets when it is new.
-        chat: Id,
-        /// Who asks.
-        by: UserId,
-        /// The other one.
-        other: UserId,
-    },
-    /// A group with its members → [`Written::Chat`].
-    CreateGroup {
-        /// The id it gets.
-        chat: Id,
-        /// Its owner.
-        by: UserId,
-        /// Its name.
-        name: Arc<str>,
-        /// The others; repeats and the owner are ignored, an unknown one refuses the whole.
-        members: Vec<UserId>,
-    },
-    /// A room → [`Written::Chat`].
-    CreateRoom {
-        /// The id it gets.
-        chat: Id,
-        /// Its owner.
-        by: UserId,
-        /// Its name.
-        name: Arc<str>,
-        /// Who may find it.
-        visibility: Visibility,
-        /// Whatever the owner keeps there.
-        metadata: Option<Raw>,
-    },
-    /// The user enters a public room; nothing changes for a member → [`Written::Chat`].
-    Join {
-        /// The room.
-        chat: Id,
-        /// Who.
-        user: UserId,
-    },
-    /// The user leaves a group or room; when the last owner leaves, the oldest member becomes owner
-    /// → [`Written::Left`].
-    Leave {
-        /// The chat.
-        chat: Id,
-        /// Who.
-        user: UserId,
-    },
-    /// An owner adds users; members already are passed over → [`Written::Chat`].
-    AddMembers {
-        /// The chat.
-        chat: Id,
-        /// An owner.
-        by: UserId,
-        /// Whom.
-        users: Vec<UserId>,
-    },
-    /// An owner removes a member → [`Written::Left`].
-    RemoveMember {
-        /// The chat.
-        chat: Id,
-        /// An owner.
-        by: UserId,
-        /// Whom.
-        user: UserId,
-    },
-    /// An owner changes what is given → [`Written::Chat`].
-    UpdateChat {
-        /// The chat.
-        chat: Id,
-        /// An owner.
-        by: UserId,
-        /// A new name.
-        name: Option<Arc<str>>,
-        /// Rooms only.
-        visibility: Option<Visibility>,
-        /// New metadata.
-        metadata: Option<Raw>,
-    },
-    /// A chat message → [`Written::Message`].
-    Message(NewMessage),
-    /// New text by the author → [`Written::Edited`].
-    Edit {
-        /// Which.
-        message: Id,
-        /// The author.
-        by: UserId,
-        /// The new text.
-        content: Arc<str>,
-    },
-    /// Removal by the author or an owner; again is no error → [`Written::Deleted`].
-    Delete {
-        /// Which.
-        message: Id,
-        /// Author or owner.
-        by: UserId,
-    },
-    /// The caller has read up to `seq`; never moves back, never beyond the newest → [`Written::Read`].
-    MarkRead {
-        /// The chat.
-        chat: Id,
-        /// Who.
-        user: UserId,
-        /// Up to which.
-        seq: u64,
-    },
-}
-
-/// An event as it went into the log of its channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Logged {
-    /// 1, 2, 3… in its channel, without holes.
-    pub offset: u64,
-    /// Who caused it.
-    pub sender: UserId,
-    /// When it was committed.
-    pub at: Timestamp,
-    /// What happened.
-    pub event: RoomEvent,
-}
-
-/// What came of a write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// A user and, but for [`Write::Admit`], a session.
-    SignedIn {
-        /// The user.
-        user: Profile,
-        /// The session, where there is one.
-        session: Option<Id>,
-    },
-    /// What was ended.
-    Revoked {
-        /// The sessions that were live until now.
-        sessions: Vec<Id>,
-    },
-    /// A chat, made, found or changed.
-    Chat {
-        /// As the caller sees it now.
-        view: Box<ChatView>,
-        /// Whether it was made now.
-        created: bool,
-        /// Who became a member by this write.
-        joined: Vec<UserId>,
-        /// What went into its log.
-        logged: Vec<Logged>,
-    },
-    /// A member went.
-    Left {
-        /// The chat.
-        chat: Id,
-        /// Who.
-        user: UserId,
-        /// `member:left`, and `chat:updated` when the ownership passed on.
-        logged: Vec<Logged>,
-    },
-    /// A message, stored now or before.
-    Message {
-        /// As it is stored.
-        message: Arc<ChatMessage>,
-        /// Whether it was stored before.
-        duplicate: bool,
-        /// The members of a DM that this message opened.
-        opened: Vec<UserId>,
-        /// `message`, unless it is a duplicate.
-        logged: Option<Logged>,
-    },
-    /// A message with its new text.
-    Edited {
-        /// As it is stored.
-        message: Arc<ChatMessage>,
-        /// `message:edited`.
-        logged: Logged,
-    },
-    /// A message is deleted.
-    Deleted {
-        /// Its chat.
-        chat: Id,
-        /// `message:deleted`, unless it was deleted before.
-        logged: Option<Logged>,
-    },
-    /// How much is unread.
-    Read {
-        /// The chat.
-        chat: Id,
-        /// Messages after the mark by others.
-        unread: u64,
-        /// `read`, when the mark moved.
-        logged: Option<Logged>,
-    },
-}
-
-/// Everything that can be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// What a login is checked against → [`Found::Credentials`].
-    Credentials {
-        /// In any case.
-        username: Arc<str>,
-    },
-    /// The password hash of a known user → [`Found::Credentials`].
-    CredentialsOf {
-        /// Whose.
-        user: UserId,
-    },
-    /// Whether a token still stands → [`Found::Standing`].
-    Standing {
-        /// Its `sub`.
-        user: UserId,
-        /// Its `sid`.
-        session: Option<Id>,
-        /// Its `jti`.
-        jti: Option<Arc<str>>,
-        /// For `last_used_at` and expiry, unix milliseconds.
-        now_ms: u64,
-    },
-    /// The live sessions of a user, newest first → [`Found::Sessions`].
-    Sessions {
-        /// Whose.
-        user: UserId,
-        /// Those whose refresh token ended are left out.
-        now_ms: u64,
-    },
-    /// Users whose name or display name begins with `query`, without case → [`Found::Users`].
-    SearchUsers {
-        /// At least one character.
-        query: Arc<str>,
-        /// At most this many.
-        limit: u32,
-    },
-    /// The ids of the chats of a user → [`Found::ChatIds`].
-    ChatIds {
-        /// Whose.
-        user: UserId,
-    },
-    /// The chats of a user, the one with the newest message first → [`Found::Chats`].
-    Chats {
-        /// Whose.
-        user: UserId,
-    },
-    /// Public rooms whose name contains `query`, by name → [`Found::Rooms`].
-    Rooms {
-        /// Without case.
-        query: Option<Arc<str>>,
-        /// At most this many.
-        limit: u32,
-        /// The room after which the page begins, from the last page's `after`.
-        after: Option<Id>,
-    },
-    /// A page of a chat, ascending → [`Found::Messages`].
-    Messages {
-        /// The chat.
-        chat: Id,
-        /// A member.
-        user: UserId,
-        /// The page ends before this.
-        before: Option<u64>,
-        /// The page begins after this.
-        after: Option<u64>,
-        /// At most this many.
-        limit: u32,
-    },
-    /// A page of the log of a chat's channel, ascending → [`Found::Log`].
-    Log {
-        /// The chat.
-        chat: Id,
-        /// A member.
-        user: UserId,
-        /// The page begins after this offset; none: the latest page.
-        after: Option<u64>,
-        /// At most this many.
-        limit: u32,
-    },
-}
-
-/// What a read found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// The user and the password hash; none when there is no such local account.
-    Credentials(Option<(Profile, Arc<str>)>),
-    /// Whether the token's session and `jti` stand, and the user, if known.
-    Standing {
-        /// The user.
-        user: Option<Profile>,
-        /// False when the session is unknown, over or revoked, or the `jti` revoked.
-        stands: bool,
-    },
-    /// Live sessions.
-    Sessions(Vec<Session>),
-    /// Users.
-    Users(Vec<Profile>),
-    /// Ids of chats.
-    ChatIds(Vec<Id>),
-    /// Chats.
-    Chats(Vec<ChatView>),
-    /// Rooms, and whether there are more after the last.
-    Rooms {
-        /// The page.
-        rooms: Vec<RoomListing>,
-        /// Whether there are more.
-        more: bool,
-    },
-    /// Messages, and whether there are more in the direction asked.
-    Messages {
-        /// The page, ascending.
-        messages: Vec<Arc<ChatMessage>>,
-        /// Whether there are more.
-        more: bool,
-    },
-    /// Logged events.
-    Log {
-        /// The page, ascending.
-        events: Vec<Logged>,
-        /// The newest offset of the channel, 0 when there is none.
-        top: u64,
-        /// Whether there are more after the page.
-        more: bool,
-    },
+/// The name that an admitted user gets: `name` when free, else the id, else the id and a number.
+fn free_name<E>(
+    id: &str,
+    name: Option<&str>,
+    mut taken: impl FnMut(&str) -> Result<bool, E>,
+) -> Result<String, E> {
+    for wish in name.into_iter().chain([id]) {
+        if !taken(&fold(wish))? {
+            return Ok(wish.to_owned());
+        }
+    }
+    let mut number: u64 = 2;
+    loop {
+        let wish = format!("{id}-{number}");
+        if !taken(&fold(&wish))? {
+            return Ok(wish);
+        }
+        number += 1;
+    }
 }

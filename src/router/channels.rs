@@ -1,0 +1,239 @@
+//! `subscribe`, `unsubscribe`, `publish`: channels that live in memory.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::ask::{Ask, Event, Outcome, unexpected};
+use super::words::{Publication, Word};
+use crate::base::id::Address;
+use crate::base::time::Timestamp;
+use crate::codec::json;
+use crate::handler::Context;
+use crate::hub::Channel;
+use crate::hub::channels::Position;
+use crate::message::fault::{Code, Fault};
+use crate::message::json::Payload;
+use crate::message::record::UserCard;
+use crate::message::{client, server};
+use crate::protocol::frame::Frame;
+use crate::protocol::websocket::Opcode;
+
+use super::Router;
+
+/// What a request about channels waits for.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// That the channel's home knows of this loop.
+    Subscribe { channel: Channel, since: Option<(u64, Box<str>)> },
+    /// The place of a publication.
+    Publish,
+}
+
+impl From<Step> for super::Step {
+    fn from(step: Step) -> Self {
+        Self::Channel(step)
+    }
+}
+
+fn channel(name: &str) -> Result<Channel, Fault> {
+    Channel::parse(name).ok_or_else(|| {
+        Fault::field("channel", "\"channel\" must be 1 to 128 of A-Z a-z 0-9 . _ : -")
+    })
+}
+
+/// The one place that decides who may listen to a channel, whether it exists or not.
+fn may_listen(ask: &Ask<'_, '_>, channel: &Channel) -> Result<(), Fault> {
+    let user = ask.user()?;
+    let allowed = match channel {
+        // Who is a member is subscribed already.
+        Channel::Room(_) => {
+            let number = ask.router.subscriptions.number(channel);
+            number.is_some_and(|n| ask.session().is_ok_and(|s| s.channels.contains(&n)))
+        }
+        Channel::User(owner) => *owner == user.identity.user,
+        Channel::Named(_) => channel.namespace() == "public",
+    };
+    if allowed { Ok(()) } else { Err(forbidden()) }
+}
+
+fn forbidden() -> Fault {
+    Fault::new(Code::Forbidden, "not allowed in this channel")
+        .hint("public: channels are open to every user")
+}
+
+/// Subscribes to a channel: everything published from the reply on is heard.
+pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) -> Outcome {
+    let channel = channel(&request.channel)?;
+    may_listen(ask, &channel)?;
+    let since = request.since.as_ref().map(|since| (since.offset, since.epoch.as_str().into()));
+    let id = ask.connection;
+    let limit = ask.router.config.channels_per_connection;
+    let mine = ask.router.subscriptions.number(&channel);
+    let known = mine.is_some_and(|n| ask.session().is_ok_and(|s| s.channels.contains(&n)));
+    if !known {
+        if limit.is_some_and(|limit| ask.session().is_ok_and(|s| s.chosen >= limit)) {
+            return Err(Fault::new(Code::Conflict, "too many channels on this connection")
+                .hint("unsubscribe from some first"));
+        }
+        let added = ask.router.subscriptions.hold(&channel, id);
+        let session = ask.session_mut()?;
+        session.channels.push(added.number);
+        session.chosen += 1;
+    }
+    let home = ask.router.homes.of_channel(&channel);
+    let step = Step::Subscribe { channel: channel.clone(), since };
+    ask.tell(home, step, |call| Word::Listen { call, channels: vec![channel] })
+}
+
+/// Ends a subscription; there being none is no error.
+pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'_>) -> Outcome {
+    let channel = channel(&request.channel)?;
+    if matches!(channel, Channel::Room(_) | Channel::User(_)) {
+        return Err(Fault::new(
+            Code::Forbidden,
+            "this subscription lasts as long as the user is here",
+        )
+        .hint("leave_room leaves a room or group"));
+    }
+    if let Some(number) = ask.router.subscriptions.number(&channel) {
+        let session = ask.session_mut()?;
+        if let Some(at) = session.channels.iter().position(|known| *known == number) {
+            session.channels.swap_remove(at);
+            session.chosen = session.chosen.saturating_sub(1);
+            ask.router.unsubscribe_all(ask.cx, ask.connection, vec![number]);
+        }
+    }
+    ask.ok_empty()
+}
+
+/// Publishes to a channel.
+pub(super) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> Outcome {
+    let channel = channel(&request.channel)?;
+    if !matches!(&channel, Channel::Named(_)) || channel.namespace() != "public" {
+        return Err(forbidden());
+    }
+    let event = request.event.as_ref().map_or(server::PUBLICATION, |event| event.as_str());
+    if !server::is_event_name(event) {
+        return Err(Fault::field("event", "\"event\" must be 1 to 64 of A-Z a-z 0-9 . _ : -"));
+    }
+    if server::is_reserved_event(event) {
+        return Err(Fault::field("event", format!("\"{event}\" is an event of the server"))
+            .hint("choose another name"));
+    }
+    let (by, sender) = (ask.address(), ask.card()?);
+    let echo = request.echo.unwrap_or(true);
+    let home = ask.router.homes.of_channel(&channel);
+    if home == ask.cx.here {
+        let (now, rng) = (ask.cx.now, &mut *ask.cx.rng);
+        let position = ask.router.channels.number(&channel, now.monotonic, rng);
+        let published = Published { channel: &channel, event, payload: &request.payload, position };
+        let frame = published.encode(ask.cx, &sender);
+        // First the reply, then the event.
+        let position = published.position;
+        // First the reply, then the event.
+        let frames = [(position.offset, frame)];
+        ask.router.after_reply = Some((channel, frames, except(by, echo)));
+        return reply(ask, &position);
+    }
+    let payload = match &request.payload {
+        Payload::Json(json) => json.as_str().into(),
+        Payload::Bytes(_) => return Err(Fault::new(Code::Unsupported, "only JSON is spoken here")),
+    };
+    let event = event.into();
+    ask.tell(home, Step::Publish, |call| {
+        Word::Publish(Box::new(Publication { call, by, channel, event, payload, sender, echo }))
+    })
+}
+
+/// A publication with its place.
+pub(super) struct Published<'a> {
+    pub(super) channel: &'a Channel,
+    pub(super) event: &'a str,
+    pub(super) payload: &'a Payload<'a>,
+    pub(super) position: Position,
+}
+
+impl Published<'_> {
+    /// The event, encoded once for everybody.
+    pub(super) fn encode(&self, cx: &mut Context<'_, Router>, sender: &UserCard) -> Frame {
+        let written;
+        let name = match self.channel {
+            Channel::Named(name) => &**name,
+            other => {
+                written = other.to_string();
+                &written
+            }
+        };
+        let event = json::Event {
+            word: self.event,
+            channel: Some(name),
+            offset: Some(self.position.offset),
+            epoch: Some(&self.position.epoch),
+            sender: Some(sender),
+            timestamp: Some(Timestamp(cx.now.unix_ms)),
+            ..json::Event::default()
+        };
+        let mut draft = cx.draft();
+        json::event_payload(draft.payload(), &event, self.payload);
+        let own = draft.finish(Opcode::Text);
+        let frame = own.share();
+        cx.recycle(own);
+        frame
+    }
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    offset: u64,
+    epoch: &'a str,
+}
+
+#[derive(Serialize)]
+struct Subscribed<'a> {
+    channel: &'a str,
+    offset: u64,
+    epoch: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovered: Option<bool>,
+    /// None are kept yet.
+    events: [&'a RawValue; 0],
+    more: bool,
+}
+
+/// The next thing that a request waits for has come.
+pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome {
+    match (step, event) {
+        (Step::Subscribe { channel, since }, Event::Listening(positions)) => {
+            let Some(position) = positions.into_iter().next() else {
+                return Err(Fault::new(Code::Internal, "the channel does not answer"));
+            };
+            if let Some(number) = ask.router.subscriptions.number(&channel) {
+                ask.router.subscriptions.release(number, ask.connection);
+            }
+            let recovered =
+                since.map(|(offset, epoch)| offset == position.offset && epoch == position.epoch);
+            let name = channel.to_string();
+            let (offset, epoch) = (position.offset, &*position.epoch);
+            ask.ok(&Subscribed {
+                channel: &name,
+                offset,
+                epoch,
+                recovered,
+                events: [],
+                more: false,
+            })
+        }
+        (Step::Publish, Event::Published(position)) => reply(ask, &position),
+        (_, event) => Err(unexpected(&event)),
+    }
+}
+
+fn reply(ask: &mut Ask<'_, '_>, position: &Position) -> Outcome {
+    ask.router.metrics.publications.add(1);
+    ask.ok(&Place { offset: position.offset, epoch: &position.epoch })
+}
+
+/// Whom an event does not reach: who did not want its own back.
+pub(super) fn except(by: Address, echo: bool) -> Option<Address> {
+    (!echo).then_some(by)
+}

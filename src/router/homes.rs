@@ -1,0 +1,102 @@
+//! What other loops say: the home of users, accounts and channels answers, the others listen.
+
+use super::ask::Event;
+use super::words::Word;
+use super::{Router, Step};
+use crate::base::arena::Key;
+use crate::base::id::LoopId;
+use crate::guard::rate::Budget;
+use crate::handler::Context;
+
+impl Router {
+    /// One word of a loop, this one included.
+    pub(super) fn hear_word(&mut self, cx: &mut Context<'_, Self>, from: LoopId, word: Word) {
+        let now = cx.now.monotonic;
+        match word {
+            Word::Attach { call, user, connection, limited } => {
+                let rates = self.rates(limited);
+                let limit = self.guard.connections_per_user.filter(|_| limited);
+                let budget =
+                    self.user_homes.attach(&user, connection, limit, now, || Budget::new(rates));
+                cx.tell(from, Word::Attached { call: call.key, budget });
+            }
+            Word::Attached { call, budget } => self.hear_event(cx, call, Event::Attached(budget)),
+            Word::Detach { user, connection } => self.user_homes.detach(&user, connection, now),
+            Word::Login { call, peer, account } => {
+                let wait = self.logins.attempt(now, peer, &account).err();
+                cx.tell(from, Word::LoginMay { call: call.key, wait });
+            }
+            Word::LoginMay { call, wait } => self.hear_event(cx, call, Event::LoginMay(wait)),
+            Word::LoggedIn { peer, account } => self.logins.succeeded(peer, &account),
+            Word::Listen { call, channels } => {
+                let listen = |channel| {
+                    let (generation, position) = self.channels.listen(&channel, from, now, cx.rng);
+                    (channel, generation, position)
+                };
+                let channels = channels.into_iter().map(listen).collect();
+                cx.tell(from, Word::Listening { call: call.key, channels });
+            }
+            Word::Listening { call, channels } => self.listening(cx, from, call, channels),
+            Word::Unlisten { channels } => {
+                for (channel, generation) in channels {
+                    self.channels.unlisten(&channel, from, generation, now);
+                }
+            }
+            Word::Publish(publication) => self.publish_for(cx, *publication),
+            Word::Published { call, position } => {
+                self.hear_event(cx, call, Event::Published(position));
+            }
+            Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
+            Word::Deliver(delivery) => self.deliver(cx, *delivery),
+            Word::Written { call, written } => self.written(cx, call, *written),
+            Word::Revoked { user, which, except } => {
+                self.revoked(cx, user.as_ref(), &which, except);
+            }
+            Word::WhoIsThere { call, users } => {
+                let there = users.iter().map(|user| !self.local_users.connections(user).is_empty());
+                cx.tell(from, Word::There { call: call.key, there: there.collect() });
+            }
+            Word::There { call, there } => self.there(cx, call, &there),
+        }
+    }
+
+    /// A home knows that this loop listens.
+    fn listening(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        from: LoopId,
+        call: Key,
+        channels: Vec<(crate::hub::Channel, u64, crate::hub::channels::Position)>,
+    ) {
+        let mut positions = Vec::with_capacity(channels.len());
+        let mut deserted = Vec::new();
+        for (channel, generation, position) in channels {
+            positions.push(position);
+            if !self.subscriptions.heard(&channel, generation) {
+                deserted.push((channel, generation));
+            }
+        }
+        if !deserted.is_empty() {
+            // Who asked has gone meanwhile.
+            cx.tell(from, Word::Unlisten { channels: deserted });
+        }
+        if let Some(Step::Arrival(step)) =
+            self.calls.get_mut(call).and_then(|call| call.step.as_mut())
+            && !step.heard_home()
+        {
+            return;
+        }
+        self.hear_event(cx, call, Event::Listening(positions));
+    }
+
+    /// A loop has said which users are there.
+    fn there(&mut self, cx: &mut Context<'_, Self>, call: Key, there: &[bool]) {
+        if let Some(Step::Basic(step)) =
+            self.calls.get_mut(call).and_then(|call| call.step.as_mut())
+            && !step.heard_loop(there)
+        {
+            return;
+        }
+        self.hear_event(cx, call, Event::There);
+    }
+}
