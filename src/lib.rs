@@ -2,6 +2,8 @@
 //!
 //! The modules are listed in the order of the road that a message takes (`ARCHITECTURE.md`).
 #![forbid(unsafe_code)]
+// `clippy.toml` has the reasons; tests may call what they like.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod auth;
 pub mod base;

@@ -12,7 +12,9 @@ const SHELL: &[&str] =
 const DRIVERS: &[&str] = &["src/store/sqlite/", "src/auth/key_file.rs", "src/config"];
 
 /// Words, where they are allowed, and what to do instead.
-const IN_SOURCES: &[(&[&str], &[&[&str]], &str)] = &[
+type Ban = (&'static [&'static str], &'static [&'static [&'static str]], &'static str);
+
+const IN_SOURCES: &[Ban] = &[
     (&["Instant::now", "SystemTime::now"], &[SHELL], "take a `Now` as an argument"),
     (
         &["thread::spawn", "thread::Builder", "thread::scope", "thread::sleep"],
@@ -43,7 +45,7 @@ const ANYWHERE: &[(&[&str], &str)] = &[
 ];
 
 /// Calls of the operating system outside the shell and the drivers.
-pub fn impure(sources: &[Source]) -> Vec<String> {
+pub(crate) fn impure(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources {
         for (words, allowed, instead) in IN_SOURCES {
@@ -58,7 +60,7 @@ pub fn impure(sources: &[Source]) -> Vec<String> {
 }
 
 /// What no file may hold, tests included.
-pub fn leftovers(sources: &[Source]) -> Vec<String> {
+pub(crate) fn leftovers(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources {
         for (words, instead) in ANYWHERE {

@@ -133,7 +133,7 @@ fn targets(code: &str, at: usize) -> Vec<(usize, &str, &str)> {
 }
 
 /// Every path through the crate's root goes down.
-pub fn rows(sources: &[Source]) -> Vec<String> {
+pub(crate) fn rows(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources {
         let Some(from) = module(&source.path) else { continue };
@@ -165,7 +165,7 @@ pub fn rows(sources: &[Source]) -> Vec<String> {
 }
 
 /// A crate with an owner is named by its owner only.
-pub fn owners(sources: &[Source]) -> Vec<String> {
+pub(crate) fn owners(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources {
         for (name, owners) in OWNERS {

@@ -12,7 +12,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Names that say nothing, and so collect everything.
 const DRAWERS: [&str; 5] = ["utils.rs", "util.rs", "common.rs", "helpers.rs", "misc.rs"];
 
-pub fn headers(sources: &[Source]) -> Vec<String> {
+pub(crate) fn headers(sources: &[Source]) -> Vec<String> {
     let bare = sources.iter().filter(|source| !source.text.starts_with("//! "));
     bare.map(|source| {
         let todo = "begin with `//! `: what it is, its standard's section, its law, its limit";
@@ -21,7 +21,7 @@ pub fn headers(sources: &[Source]) -> Vec<String> {
     .collect()
 }
 
-pub fn file_lengths(sources: &[Source]) -> Vec<String> {
+pub(crate) fn file_lengths(sources: &[Source]) -> Vec<String> {
     let lines = sources.iter().map(|source| (source, source.text.lines().count()));
     lines
         .filter(|(_, lines)| *lines > FILE_LINES_MAX)
@@ -32,7 +32,7 @@ pub fn file_lengths(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-pub fn function_lengths(sources: &[Source]) -> Vec<String> {
+pub(crate) fn function_lengths(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| source.path.starts_with("src/")) {
         for at in places(&source.code, "fn") {
@@ -49,7 +49,7 @@ pub fn function_lengths(sources: &[Source]) -> Vec<String> {
     findings
 }
 
-pub fn drawers(sources: &[Source]) -> Vec<String> {
+pub(crate) fn drawers(sources: &[Source]) -> Vec<String> {
     let drawer = |source: &&Source| {
         let name = source.path.rsplit('/').next().unwrap_or_default();
         DRAWERS.contains(&name)

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders whose sources are held to the rules.
-pub const FOLDERS: [&str; 5] = ["src", "tests", "benches", "examples", "fuzz/fuzz_targets"];
+pub(crate) const FOLDERS: [&str; 5] = ["src", "tests", "benches", "examples", "fuzz/fuzz_targets"];
 
 /// A file of Rust.
-pub struct Source {
+pub(crate) struct Source {
     /// From the project's folder, with `/`.
     pub path: String,
     /// As it is.
@@ -21,12 +21,12 @@ pub struct Source {
 }
 
 /// The project's folder.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every source of the project, sorted by path.
-pub fn all() -> Vec<Source> {
+pub(crate) fn all() -> Vec<Source> {
     let mut files = Vec::new();
     for folder in FOLDERS {
         collect(&root().join(folder), &mut files);
@@ -48,7 +48,7 @@ pub fn all() -> Vec<Source> {
 }
 
 /// Sources that exist only in a test of this test.
-pub fn planted(files: &[(&str, &str)]) -> Vec<Source> {
+pub(crate) fn planted(files: &[(&str, &str)]) -> Vec<Source> {
     read(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect())
 }
 
@@ -105,35 +105,36 @@ fn test_modules(source: &Source) -> Vec<String> {
 }
 
 /// The line of a place in a text, from 1.
-pub fn line_of(text: &str, at: usize) -> usize {
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
     text[..at].matches('\n').count() + 1
 }
 
 /// Whether a word may go on with this byte.
-pub fn is_word(byte: u8) -> bool {
+pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// The word at the beginning of `text`.
-pub fn word(text: &str) -> &str {
+pub(crate) fn word(text: &str) -> &str {
     let end = text.bytes().position(|byte| !is_word(byte)).unwrap_or(text.len());
     &text[..end]
 }
 
 /// Where `needle` begins in `code` as words of its own: not within a longer one.
-pub fn places<'a>(code: &'a str, needle: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn places<'a>(code: &'a str, needle: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.match_indices(needle).map(|(at, _)| at).filter(move |at| {
         let before = at.checked_sub(1).map(|before| code.as_bytes()[before]);
         let after = code.as_bytes().get(at + needle.len());
         let first = needle.as_bytes()[0];
         let last = needle.as_bytes()[needle.len() - 1];
-        !(is_word(first) && before.is_some_and(is_word))
-            && !(is_word(last) && after.is_some_and(|after| is_word(*after)))
+        let within = is_word(first) && before.is_some_and(is_word)
+            || is_word(last) && after.is_some_and(|after| is_word(*after));
+        !within
     })
 }
 
 /// Where the item that begins at `from` ends: behind its `;` or its closing brace.
-pub fn item_end(code: &str, from: usize) -> usize {
+pub(crate) fn item_end(code: &str, from: usize) -> usize {
     let (mut depth, mut braces) = (0_usize, 0_usize);
     for (at, byte) in code.bytes().enumerate().skip(from) {
         match byte {
@@ -166,7 +167,7 @@ fn without_tests(code: &str) -> String {
 }
 
 /// `text` with comments and literals replaced by blanks; lines and columns (in bytes) stay.
-pub fn blank(text: &str) -> String {
+pub(crate) fn blank(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = bytes.to_vec();
     let mut at = 0;
