@@ -14,6 +14,10 @@ pub mod handler;
 pub mod hub;
 pub mod message;
 pub mod metrics;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod protocol;
 pub mod router;
+#[cfg(feature = "net")]
+pub mod server;
 pub mod store;

@@ -1,0 +1,226 @@
+//! The middle of a turn: reading, giving the engine its inputs, carrying out its outputs.
+//!
+//! Law: a panic in the engine or a handler costs the connection whose input it was, and is counted
+//! and logged; the loop goes on. The engine is told that the connection is lost, which lets go of
+//! what the connection had. What the panic left half done elsewhere is the handler's to find: its
+//! invariants are checked in debug builds.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::connection::Connection;
+use super::event_loop::EventLoop;
+use super::mailbox::{Arrival, Word};
+use crate::base::id::{ConnectionId, LoopId};
+use crate::engine::{Engine, Input, Output, Outputs};
+use crate::handler::Handler;
+use mio::Token;
+
+impl<H: Handler> EventLoop<H> {
+    /// The connection, unless it is gone.
+    pub(super) fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(id.slot as usize)?.as_mut()?;
+        (connection.id == id).then_some(connection)
+    }
+
+    /// Calls the engine; `None` when that panicked.
+    pub(super) fn guarded<R>(&mut self, call: impl FnOnce(&mut Engine<H>) -> R) -> Option<R> {
+        let engine = &mut self.engine;
+        let result = catch_unwind(AssertUnwindSafe(|| call(engine)));
+        if result.is_err() {
+            self.metrics.panics.add(1);
+            log::error!("loop {}: an engine or its handler panicked", self.here.0);
+        }
+        result.ok()
+    }
+
+    /// Gives the engine an input that is of no connection.
+    pub(super) fn give(&mut self, input: Input<'_, H>) {
+        self.give_or_panic(input);
+    }
+
+    /// The same; returns whether that went without a panic.
+    pub(super) fn give_or_panic(&mut self, input: Input<'_, H>) -> bool {
+        let now = self.now;
+        let mut out = std::mem::take(&mut self.out);
+        let went = self.guarded(|engine| engine.input(now, input, &mut out)).is_some();
+        self.carry_out(&mut out);
+        self.out = out;
+        went
+    }
+
+    /// Takes a new connection.
+    pub(super) fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { mut stream, accepted } = arrival;
+        let (now, peer, admitted) = (self.now, accepted.peer, accepted.refused.is_none());
+        let mut out = std::mem::take(&mut self.out);
+        if let Some(id) = self.guarded(|engine| engine.accept(now, accepted, &mut out)) {
+            let place = id.slot as usize;
+            let registered = stream.register(self.poll.registry(), Token(place));
+            if place >= self.connections.len() {
+                self.connections.resize_with(place + 1, || None);
+            }
+            self.connections[place] = Some(Connection::new(id, stream, peer, admitted));
+            self.metrics.open.add(1);
+            if let Err(error) = registered {
+                log::error!("a connection cannot be polled: {error}");
+                self.lose(id, &mut out);
+            }
+        } else {
+            self.release(peer, admitted);
+        }
+        self.carry_out(&mut out);
+        self.out = out;
+    }
+
+    /// Visits everyone who may have something to read, each once.
+    pub(super) fn read_ready(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for _ in 0..self.ready.len() {
+            if let Some(slot) = self.ready.pop() {
+                self.read(slot, &mut buffer);
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    fn read(&mut self, slot: u32, buffer: &mut [u8]) {
+        // While others wait a turn is short; who is alone may fill the buffer.
+        let alone = self.ready.is_empty();
+        let budget_max = if alone { buffer.len() } else { self.config.read_budget_bytes.max(1) };
+        let mut budget = budget_max;
+        loop {
+            let Some(Some(connection)) = self.connections.get_mut(slot as usize) else { return };
+            let id = connection.id;
+            if !connection.wants_read() {
+                if connection.broken {
+                    self.lose_alone(id);
+                }
+                return;
+            }
+            if budget == 0 {
+                self.ready.push(slot);
+                return;
+            }
+            let asked = buffer.len().min(budget);
+            match connection.stream.read(&mut buffer[..asked]) {
+                Ok(0) => {
+                    connection.ended = true;
+                    let finished = self.give_or_panic(Input::Finished { connection: id });
+                    if !finished {
+                        self.lose_alone(id);
+                    }
+                }
+                Ok(taken) => {
+                    // A short read means drained, unless an end was announced behind it: that edge
+                    // will not come again.
+                    let drained = taken < asked && connection.stream.short_read_drains();
+                    if drained && !connection.ending {
+                        connection.readable = false;
+                    }
+                    budget -= taken;
+                    self.received += taken;
+                    self.receive(id, &mut buffer[..taken]);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    connection.readable = false;
+                    connection.ending = false;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => self.lose_alone(id),
+            }
+        }
+    }
+
+    /// Gives the engine bytes of a connection, and at once sends what it lends of them.
+    fn receive(&mut self, id: ConnectionId, bytes: &mut [u8]) {
+        let now = self.now;
+        let mut out = std::mem::take(&mut self.out);
+        let input = |engine: &mut Engine<H>| {
+            let input = Input::Received { connection: id, bytes: &mut *bytes };
+            engine.input(now, input, &mut out);
+        };
+        let went = self.guarded(input).is_some();
+        let lent = out.lent.take();
+        if !went {
+            self.lose(id, &mut out);
+        } else if let Some(lent) = lent.and_then(|range| bytes.get(range)) {
+            self.send(id, lent, &mut out);
+        }
+        self.carry_out(&mut out);
+        self.out = out;
+    }
+
+    /// Does what the engine asks for, in its order.
+    pub(super) fn carry_out(&mut self, out: &mut Outputs<H>) {
+        for output in out.list.drain(..) {
+            match output {
+                Output::Transmit(id) => {
+                    if self.connection(id).is_some() {
+                        self.dirty.push(id.slot);
+                    }
+                }
+                Output::Pause(id) => {
+                    if let Some(connection) = self.connection(id) {
+                        connection.paused = true;
+                    }
+                }
+                Output::Resume(id) => {
+                    if let Some(connection) = self.connection(id) {
+                        connection.paused = false;
+                        self.ready.push(id.slot);
+                    }
+                }
+                Output::Shutdown(id) => {
+                    if let Some(connection) = self.connection(id) {
+                        connection.shutting = true;
+                        self.dirty.push(id.slot);
+                    }
+                }
+                Output::Close(id) => self.forget(id),
+                Output::Job(job) => match &self.workers {
+                    Some(workers) => workers.submit(job, self.here),
+                    None => log::error!("there is nobody to do {job:?}"),
+                },
+                Output::Peer { to, message } => {
+                    self.say(to, Word::Peer { from: self.here, message });
+                }
+            }
+        }
+    }
+
+    /// Gives up a connection and tells the engine.
+    pub(super) fn lose(&mut self, id: ConnectionId, out: &mut Outputs<H>) {
+        self.forget(id);
+        let now = self.now;
+        let input = Input::Lost { connection: id };
+        self.guarded(|engine| engine.input(now, input, out));
+    }
+
+    fn lose_alone(&mut self, id: ConnectionId) {
+        let mut out = std::mem::take(&mut self.out);
+        self.lose(id, &mut out);
+        self.carry_out(&mut out);
+        self.out = out;
+    }
+
+    /// Closes the socket of a connection. Closing takes it out of the poll as well.
+    fn forget(&mut self, id: ConnectionId) {
+        if self.connection(id).is_none() {
+            return;
+        }
+        if let Some(connection) = self.connections[id.slot as usize].take() {
+            self.metrics.open.add(-1);
+            self.release(connection.peer, connection.admitted);
+        }
+    }
+
+    /// Tells loop 0 that a connection is gone.
+    fn release(&mut self, peer: crate::handler::Peer, admitted: bool) {
+        let (from, now) = (self.here, self.now);
+        if let Some(front) = &mut self.front {
+            front.released(now, from, peer, admitted);
+        } else {
+            self.say(LoopId(0), Word::Released { from, peer, admitted });
+        }
+    }
+}
