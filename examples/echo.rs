@@ -31,7 +31,7 @@ fn main() -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     let engine = engine::Config {
         message_bytes: 16 << 20,
-        parts_per_message: 65_536,
+        parts_per_message: 65_537, // 65,536 and the empty last one of some clients
         outbox_bytes: 64 << 20,
         outbox_soft_bytes: 32 << 20,
         ..engine::Config::default()

@@ -237,9 +237,19 @@ impl<H: Handler> EventLoop<H> {
         }
     }
 
-    /// Takes what was said and finished, within a budget.
+    /// Takes what was finished and said, within a budget.
+    ///
+    /// What is finished comes first: a word that follows from a commit must not overtake the end of
+    /// an earlier one. So while ends are left over, words wait.
     fn hear(&mut self) {
         self.inbox.waker.clear();
+        for _ in 0..self.config.words_max {
+            let Ok(done) = self.inbox.done.try_recv() else { break };
+            self.give(Input::Done(done));
+        }
+        if !self.inbox.done.is_empty() {
+            return;
+        }
         for _ in 0..self.outlets.own.len().min(self.config.words_max) {
             let Some(word) = self.outlets.own.pop_front() else { break };
             self.heed(word);
@@ -247,10 +257,6 @@ impl<H: Handler> EventLoop<H> {
         for _ in 0..self.config.words_max {
             let Ok(word) = self.inbox.words.try_recv() else { break };
             self.heed(word);
-        }
-        for _ in 0..self.config.words_max {
-            let Ok(done) = self.inbox.done.try_recv() else { break };
-            self.give(Input::Done(done));
         }
     }
 

@@ -18,7 +18,7 @@ use crate::message::{client, server};
 use crate::protocol::frame::Frame;
 use crate::protocol::websocket::Opcode;
 
-use super::Router;
+use super::{Echo, Router};
 
 /// What a request about channels waits for.
 #[derive(Debug)]
@@ -131,8 +131,8 @@ pub(super) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> O
         // First the reply, then the event.
         let position = published.position;
         // First the reply, then the event.
-        let frames = [(position.offset, frame)];
-        ask.router.after_reply = Some((channel, frames, except(by, echo)));
+        let frame = [(position.offset, frame)];
+        ask.router.after_reply = Some(Echo { channel, frame, except: except(by, echo) });
         return reply(ask, &position);
     }
     let payload = match &request.payload {

@@ -109,8 +109,8 @@ impl Router {
                 let mut ask = Ask { router: self, cx, connection: id, slot, verb, request_id };
                 let outcome = ask.may().and_then(|()| handle(&mut ask, request));
                 self.conclude(cx, id, slot, verb.word(), request_id, outcome);
-                if let Some((channel, frames, except)) = self.after_reply.take() {
-                    self.publish(cx, &channel, &frames, except);
+                if let Some(echo) = self.after_reply.take() {
+                    self.publish(cx, &echo.channel, &echo.frame, echo.except);
                 }
             }
         }

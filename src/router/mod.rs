@@ -66,7 +66,7 @@ pub struct Router {
     sessions: Sessions,
     calls: Arena<Call>,
     /// The event of a publication whose reply goes out first.
-    after_reply: Option<(Channel, [(u64, Frame); 1], Option<Address>)>,
+    after_reply: Option<Echo>,
     /// Tokens that came with an upgrade, until the connection opens.
     upgrades: Vec<(ConnectionId, Box<str>)>,
     subscriptions: Subscriptions,
@@ -104,6 +104,16 @@ pub struct Parts {
     pub endpoints: Box<dyn Endpoints>,
     /// For hash maps whose keys strangers choose.
     pub seed: u64,
+}
+
+/// A publication that was numbered and answered; its event follows the answer.
+#[derive(Debug)]
+struct Echo {
+    channel: Channel,
+    /// With its offset.
+    frame: [(u64, Frame); 1],
+    /// Whom it does not reach.
+    except: Option<Address>,
 }
 
 /// A request that waits.
