@@ -11,6 +11,7 @@ pub mod codec;
 pub mod engine;
 pub mod guard;
 pub mod handler;
+pub mod http;
 pub mod hub;
 pub mod message;
 pub mod metrics;

@@ -27,7 +27,7 @@ mod tests;
 
 pub use decode::{Decoded, Refused, decode};
 pub use scan::{DEPTH_MAX, REQUEST_ID_BYTES_MAX, RequestId, Scanned, check, scan};
-pub use suggest::did_you_mean;
+pub use suggest::{did_you_mean, nearest};
 pub use write::{Event, event, event_payload, reply_error, reply_ok, reply_raw, string};
 
 pub use crate::message::json::compact;

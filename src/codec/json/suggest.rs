@@ -27,9 +27,16 @@ pub fn did_you_mean(word: &str) -> Option<&'static str> {
     if let Some((_, verb)) = ELSEWHERE.iter().find(|(other, _)| other.eq_ignore_ascii_case(word)) {
         return Some(verb);
     }
-    let words = || Verb::ALL.iter().map(|verb| verb.word());
-    (0..=(word.len() / 3).min(3))
-        .find_map(|slips| words().find(|verb| near(word.as_bytes(), verb.as_bytes(), slips)))
+    nearest(word, Verb::ALL.iter().map(|verb| verb.word()))
+}
+
+/// The one of `words` that is nearest to `word`, if one is near; not for words of strangers, whose
+/// length would have to be bounded first.
+#[must_use]
+pub fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    (0..=(word.len() / 3).min(3)).find_map(|slips| {
+        words.clone().find(|other| near(word.as_bytes(), other.as_bytes(), slips))
+    })
 }
 
 /// Whether at most `slips` slips turn `a` into `b`, without case.

@@ -1,0 +1,90 @@
+//! A whole server, on a real port, stopped by its handle.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use super::*;
+
+fn ephemeral() -> Config {
+    Config {
+        ephemeral: true,
+        loops: Some(2),
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        ..Config::default()
+    }
+}
+
+/// What comes back for these lines, up to the end.
+fn lines(address: SocketAddr, text: &str) -> Vec<serde_json::Value> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn one_connection_gets_an_account_a_group_and_every_reply() {
+    let launched = launch(ephemeral()).unwrap();
+    let (address, handle) = (launched.local_addrs()[0], launched.handle());
+    assert_eq!(launched.data(), &Data::Memory { key: None });
+    let registry = launched.metrics().clone();
+    let server = std::thread::spawn(move || launched.run());
+    let got = lines(
+        address,
+        "{\"type\":\"register\",\"request_id\":\"1\",\"username\":\"ana\",\"password\":\"correct horse\"}\n\
+         {\"type\":\"create_group\",\"request_id\":\"2\",\"group_name\":\"g\",\"member_ids\":[]}\n\
+         {\"type\":\"get_user_chats\",\"request_id\":\"3\"}\n{\"type\":\"nonsense\"}\nhelp\n",
+    );
+    let told: Vec<_> = got
+        .iter()
+        .map(|line| (line["type"].as_str().unwrap(), line["status"].as_str().unwrap_or("event")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("hello", "event"),
+            ("register", "ok"),
+            ("create_group", "ok"),
+            ("get_user_chats", "ok"),
+            ("nonsense", "error"),
+            ("help", "ok"),
+        ]
+    );
+    assert_eq!(got[3]["data"]["chats"][0]["name"], "g");
+    let mut page = String::new();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(page.contains("stentor_commit_writes_count"), "{page}");
+    drop(stream);
+    handle.drain(Duration::ZERO);
+    server.join().unwrap().unwrap();
+    assert_eq!(registry.total("stentor_net_connections"), Some(0));
+}
+
+#[test]
+fn a_failed_store_ends_the_server_with_its_reason() {
+    let failure = Arc::new(Failure::default());
+    let mut launched = launch(ephemeral()).unwrap();
+    failure.handle.set(launched.handle()).unwrap();
+    launched.failure = failure.clone();
+    failure.declare("disk I/O error");
+    failure.declare("what came later does not count");
+    let error = launched.run().unwrap_err().to_string();
+    assert!(error.contains("the store failed (disk I/O error)"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_in_words() {
+    let mut config = ephemeral();
+    config.allowed_origins = vec!["example.com".into()];
+    let error = launch(config).unwrap_err().to_string();
+    assert!(error.starts_with("http.allowed_origins: `example.com` is no origin"), "{error}");
+    let mut config = ephemeral();
+    config.set_pair("limits.outbox_bytes=1024").unwrap();
+    config.set_pair("limits.outbox_soft_bytes=2048").unwrap();
+    let error = launch(config).unwrap_err().to_string();
+    assert!(error.contains("at most limits.outbox_bytes"), "{error}");
+}
