@@ -2,6 +2,8 @@
 //!
 //! Limit: Linux; of the processes of others only root sees the sockets. Elsewhere nothing is found.
 
+#![expect(clippy::disallowed_methods, reason = "`/proc` is files")]
+
 use std::fs;
 use std::path::Path;
 
