@@ -5,7 +5,7 @@
 
 use std::any::TypeId;
 use std::convert::Infallible;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
@@ -240,8 +240,9 @@ fn room(config: &net::Config) -> usize {
 }
 
 /// The standard library seeds its hash maps from the system.
+#[expect(clippy::disallowed_types, reason = "wanted for its randomness, not for a map")]
 fn system_seed() -> u64 {
-    RandomState::new().hash_one(0)
+    std::hash::RandomState::new().hash_one(0)
 }
 
 /// Loops that run a handler each.
@@ -275,6 +276,7 @@ impl<H: Handler + 'static> Server<H> {
     ///
     /// # Errors
     /// A loop that cannot go on ends all of them with its error.
+    #[expect(clippy::disallowed_methods, reason = "the threads of the loops are made here")]
     pub fn run(mut self) -> io::Result<()> {
         let handle = &self.handle;
         std::thread::scope(|scope| {
