@@ -162,7 +162,8 @@ impl Model {
         let mine = |sent: &Sent| {
             let acked = sent.ack.as_ref().is_some_and(|ack| ack.id == id);
             let user = self.names.get(message.sender.id.as_str());
-            let named = sent.client_id.is_some() && sent.client_id.as_deref() == message.client_id.as_deref();
+            let named = sent.client_id.is_some()
+                && sent.client_id.as_deref() == message.client_id.as_deref();
             acked || user == Some(&sent.user) && (named || sent.content == *message.content)
         };
         self.sent.iter().find(|(_, sent)| mine(sent)).map(|(op, sent)| (*op, sent))
