@@ -1,4 +1,10 @@
 //! The binary: flags and configuration in, a running server out.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

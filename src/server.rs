@@ -227,8 +227,14 @@ fn room(config: &net::Config) -> usize {
     // Where the limit is tiny, half of it: a server without room for anyone is none.
     let room = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
     let room = usize::try_from(room).unwrap_or(usize::MAX);
-    if room < config.connections_max {
-        log::warn!("room for {room} connections: the limit of descriptors is {limit}");
+    if config.connections_max == usize::MAX {
+        log::info!("room for {room} connections: the limit of descriptors is {limit}");
+    } else if room < config.connections_max {
+        log::warn!(
+            "room for {room} connections: the limit of descriptors is {limit}; \
+             raise it with: ulimit -n {}",
+            (config.connections_max as u64).saturating_add(DESCRIPTORS_KEPT)
+        );
     }
     room.min(config.connections_max)
 }

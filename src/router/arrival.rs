@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ask::{Answer, Ask, Event, Outcome, Resumed, SignedIn, gone, unexpected};
 use super::session::{Arriving, User, Who};
 use super::words::Word;
-use super::{Router, Timer};
+use super::{Router, Timer, tokens};
 use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
@@ -49,20 +49,25 @@ pub(super) fn begin(
     ask: &mut Ask<'_, '_>,
     identity: Identity,
     profile: Profile,
-    tokens: Option<(String, String)>,
+    issued: Option<(String, String)>,
 ) -> Outcome {
+    if ask.router.was_revoked(&identity) {
+        return Err(tokens::revoked_fault(ask));
+    }
     if let Some(user) = ask.session()?.user() {
         if user.identity.user != identity.user {
             return Err(other_user(user));
         }
-        return renew(ask, identity, profile, tokens);
+        ask.session_mut()?.by_upgrade = false;
+        return renew(ask, identity, profile, issued);
     }
     let (connection, user) = (ask.connection, identity.user.clone());
     let limited = !identity.role.serves();
-    ask.session_mut()?.who = Who::Arriving(user.clone(), Arriving::Reading(Vec::new()));
+    let arriving = Who::Arriving(Box::new(identity.clone()), Arriving::Reading(Vec::new()));
+    ask.session_mut()?.who = arriving;
     ask.router.local_users.add(&user, connection);
     let (home, address) = (ask.router.homes.of_user(&user), ask.address());
-    let step = Step { identity, profile, tokens, budget: None, homes: 0 };
+    let step = Step { identity, profile, tokens: issued, budget: None, homes: 0 };
     ask.tell(home, step, |call| Word::Attach { call, user, connection: address, limited })
 }
 
@@ -177,6 +182,7 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let session = ask.session_mut()?;
     session.who = Who::User(Box::new(User { identity, profile, budget, expiry }));
     session.early = 0;
+    session.by_upgrade = false;
     let numbers = session.channels.clone();
     for number in numbers {
         ask.router.subscriptions.release(number, id);
@@ -207,7 +213,7 @@ impl Router {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let user = match std::mem::replace(&mut session.who, Who::Nobody) {
             Who::Nobody => return,
-            Who::Arriving(user, _) => user,
+            Who::Arriving(identity, _) => identity.user,
             Who::User(user) => {
                 if let Some(timer) = user.expiry {
                     cx.cancel_timer(timer);

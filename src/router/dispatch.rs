@@ -109,9 +109,6 @@ impl Router {
                 let mut ask = Ask { router: self, cx, connection: id, slot, verb, request_id };
                 let outcome = ask.may().and_then(|()| handle(&mut ask, request));
                 self.conclude(cx, id, slot, verb.word(), request_id, outcome);
-                if let Some(echo) = self.after_reply.take() {
-                    self.publish(cx, &echo.channel, &echo.frame, echo.except);
-                }
             }
         }
     }
@@ -171,15 +168,19 @@ impl Router {
             }
         };
         session.slots.answer(slot, frame);
-        self.go_on(cx, id);
-    }
-
-    /// Sends the replies whose turn it is, and starts what waited for them.
-    fn go_on(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
         while let Some(reply) = session.slots.pop() {
             cx.send(id, Segment::Own(reply), Tag::REPLY);
         }
+        // Before anything that waited starts, which may publish too.
+        if let Some(echo) = self.after_reply.take() {
+            self.publish(cx, &echo.channel, &echo.frame, echo.except);
+        }
+        self.go_on(cx, id);
+    }
+
+    /// Starts what waited for the replies that went out.
+    fn go_on(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
         if session.closing.is_some() {
             if session.slots.is_empty() || session.slots.waiting_bytes() > 0 {
                 self.close_now(cx, id);

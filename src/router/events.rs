@@ -130,9 +130,13 @@ impl Router {
         for user in &joined {
             self.join(&channel, user);
         }
-        self.hand_out(cx, &channel, &frames, except);
+        // Who goes hears that, and nothing that came of it.
+        let until = if left.is_some() { frames.len().min(1) } else { frames.len() };
+        let (before, after) = frames.split_at(until);
+        self.hand_out(cx, &channel, before, except);
         if let Some(user) = &left {
             self.part(cx, &channel, user);
+            self.hand_out(cx, &channel, after, except);
         }
         if let Some(generation) = generation
             && !self.subscriptions.heard(&channel, generation)

@@ -44,6 +44,7 @@ use crate::handler::{
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
+use crate::hub::revocations::Revocations;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
 use crate::message::client::Verb;
@@ -70,6 +71,7 @@ pub struct Router {
     /// Tokens that came with an upgrade, until the connection opens.
     upgrades: Vec<(ConnectionId, Box<str>)>,
     subscriptions: Subscriptions,
+    revocations: Revocations,
     channels: Channels,
     local_users: LocalUsers,
     user_homes: UserHomes<Budget>,
@@ -169,6 +171,7 @@ impl Router {
             after_reply: None,
             upgrades: Vec::new(),
             subscriptions: Subscriptions::new(seed),
+            revocations: Revocations::new(seed),
             channels: Channels::new(seed, homes.len()),
             local_users: LocalUsers::new(seed),
             user_homes: UserHomes::new(seed),

@@ -18,7 +18,7 @@ pub(super) enum Who {
     /// Nobody yet.
     Nobody,
     /// A user whose subscriptions do not stand yet.
-    Arriving(UserId, Arriving),
+    Arriving(Box<Identity>, Arriving),
     /// A user.
     User(Box<User>),
 }
@@ -129,7 +129,7 @@ impl Session {
     pub(super) fn user_id(&self) -> Option<&UserId> {
         match &self.who {
             Who::Nobody => None,
-            Who::Arriving(user, _) => Some(user),
+            Who::Arriving(identity, _) => Some(&identity.user),
             Who::User(user) => Some(&user.identity.user),
         }
     }

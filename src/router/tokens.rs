@@ -8,7 +8,7 @@ use super::ask::{Ask, Event, Outcome, id, unexpected};
 use super::session::Who;
 use super::words::{Revoked, Word};
 use super::{Router, accounts, arrival};
-use crate::auth::{Claims, TokenError, refresh};
+use crate::auth::{Claims, Identity, TokenError, refresh};
 use crate::base::id::{Address, Id, UserId};
 use crate::base::time::Timestamp;
 use crate::handler::{Close, Context};
@@ -72,6 +72,11 @@ fn token_fault(ask: &mut Ask<'_, '_>, error: TokenError) -> Fault {
     };
     close_upgrade(ask.router, ask.connection, code);
     Fault::new(code, message).hint("login again, or refresh")
+}
+
+/// The fault of a token whose session ended while it was being looked at.
+pub(super) fn revoked_fault(ask: &mut Ask<'_, '_>) -> Fault {
+    token_fault(ask, TokenError::Revoked)
 }
 
 fn close_upgrade(router: &mut Router, id: crate::base::id::ConnectionId, code: Code) {
@@ -166,7 +171,6 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
 }
 
 fn arrive(ask: &mut Ask<'_, '_>, claims: &Claims, profile: Profile) -> Outcome {
-    ask.session_mut()?.by_upgrade = false;
     let identity = claims.identity(Arc::clone(&profile.username));
     arrival::begin(ask, identity, profile, None)
 }
@@ -188,6 +192,9 @@ fn rotated(ask: &mut Ask<'_, '_>, profile: Profile, session: Id, secret: &[u8; 3
     let same = ask.session()?.user().is_some_and(|user| user.identity.user == profile.id);
     if same {
         let identity = claims.identity(Arc::clone(&profile.username));
+        if ask.router.was_revoked(&identity) {
+            return Err(revoked_fault(ask));
+        }
         arrival::replace_identity(ask.router, ask.cx, ask.connection, identity, profile);
     }
     let expires_at = Timestamp(claims.exp.saturating_mul(1000));
@@ -293,16 +300,23 @@ impl Router {
         which: &Revoked,
         except: Option<Address>,
     ) {
-        let means = |who: &Who| match who {
-            Who::User(user) => match which {
+        let ids = match which {
+            Revoked::Sessions(sessions) => sessions.as_slice(),
+            Revoked::Token(jti) => std::slice::from_ref(jti),
+        };
+        ids.iter().for_each(|id| self.revocations.insert(*id, cx.now.monotonic));
+        let means = |who: &Who| {
+            let identity = match who {
+                Who::User(user) => &user.identity,
+                Who::Arriving(identity, _) => identity,
+                Who::Nobody => return false,
+            };
+            match which {
                 Revoked::Sessions(sessions) => {
-                    user.identity.session.is_some_and(|session| sessions.contains(&session))
+                    identity.session.is_some_and(|session| sessions.contains(&session))
                 }
-                Revoked::Token(jti) => user.identity.jti == Some(*jti),
-            },
-            // Who is arriving was looked up before or after: not knowing, it has to come again.
-            Who::Arriving(..) => user.is_some(),
-            Who::Nobody => false,
+                Revoked::Token(jti) => identity.jti == Some(*jti),
+            }
         };
         let cut: Vec<_> = match user {
             Some(user) => self
@@ -325,6 +339,12 @@ impl Router {
                 cx.close(connection, Close::new(REVOKED, "the session was revoked"));
             }
         }
+    }
+
+    /// Whether what this identity rests on was revoked after it was looked up.
+    pub(super) fn was_revoked(&self, identity: &Identity) -> bool {
+        let ids = [identity.session, identity.jti];
+        ids.into_iter().flatten().any(|id| self.revocations.contains(id))
     }
 
     /// Says the same to every loop, this one included.

@@ -1,0 +1,298 @@
+//! A client: its connection, what it has asked and not been told, what it was told so far.
+//!
+//! It behaves well: whatever goes wrong is the network's fault or the server's.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use serde_json::Value;
+use stentor::base::id::LoopId;
+use stentor::base::rng::Rng;
+use stentor::protocol::websocket::handshake::client::Request;
+use stentor::protocol::websocket::{Config, Connection, ConnectionEvent};
+
+use crate::link::{Piece, Pipe};
+use crate::model::Period;
+use crate::world::{Event, Phase, World};
+
+/// Somebody with an account.
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) id: Option<String>,
+    /// The one that is right, unless a change went unanswered: then one of these.
+    pub(crate) passwords: Vec<String>,
+    pub(crate) registered: bool,
+}
+
+impl Person {
+    pub(crate) fn new(number: usize) -> Self {
+        let passwords = vec![format!("password-{number}")];
+        Self { name: format!("User{number}"), id: None, passwords, registered: false }
+    }
+}
+
+/// How it speaks.
+#[derive(Default)]
+pub(crate) enum Io {
+    #[default]
+    None,
+    Lines(Vec<u8>),
+    WebSocket(Box<Connection>),
+}
+
+/// A request without its reply.
+pub(crate) struct Pending {
+    pub(crate) word: String,
+    pub(crate) request_id: Option<Value>,
+    pub(crate) kind: Kind,
+    pub(crate) at: Duration,
+}
+
+/// What its reply will mean.
+pub(crate) enum Kind {
+    SignIn,
+    Logout { everywhere: bool },
+    Refresh,
+    Message { op: u64 },
+    /// A chat that will be known.
+    Chat,
+    Leave { chat: String },
+    Subscribe { channel: String },
+    Unsubscribe { channel: String },
+    Publish { channel: String, echo: bool, op: u64 },
+    Page { chat: String, least: u64, latest: bool },
+    Revoke { session: String },
+    Password { new: String },
+    Quit,
+    Bad,
+    Other,
+}
+
+/// A subscription to a channel of its own.
+#[derive(Default)]
+pub(crate) struct Subscription {
+    pub(crate) epoch: String,
+    /// The newest offset that was heard, or was ours and silent.
+    pub(crate) last: u64,
+    /// Our own that will not come.
+    pub(crate) silent: BTreeSet<u64>,
+}
+
+#[derive(Default)]
+pub(crate) struct Client {
+    pub(crate) user: usize,
+    pub(crate) pipe: Option<usize>,
+    pub(crate) io: Io,
+    pub(crate) stalled: bool,
+    pub(crate) greeted: bool,
+    /// Set while somebody is on the connection.
+    pub(crate) period: Option<Period>,
+    pub(crate) pending: VecDeque<Pending>,
+    /// Messages whose fate is not known; sent again until it is.
+    pub(crate) unacked: VecDeque<u64>,
+    /// A request after which nothing is sent before its reply.
+    pub(crate) alone: bool,
+    /// It sends no more.
+    pub(crate) leaving: bool,
+    /// It ended its side and waits for every reply.
+    pub(crate) half_closed: bool,
+    pub(crate) closed: Option<u16>,
+    pub(crate) wait_until: Duration,
+    pub(crate) session: Option<String>,
+    pub(crate) token: Option<String>,
+    pub(crate) refresh: Option<String>,
+    pub(crate) subscriptions: BTreeMap<String, Subscription>,
+    /// Publications of this connection that were answered.
+    pub(crate) published: BTreeSet<u64>,
+    /// The last seq acknowledged here, by chat.
+    pub(crate) last_seq: BTreeMap<String, u64>,
+    /// Rooms that this connection has seen its user leave.
+    pub(crate) left: BTreeSet<String>,
+}
+
+impl Client {
+    pub(crate) fn new(user: usize) -> Self {
+        Self { user, ..Self::default() }
+    }
+}
+
+impl World {
+    /// Opens a connection; a coin decides the door.
+    pub(crate) fn connect(&mut self, c: usize) {
+        let home = LoopId(self.rng.below(u64::from(self.plan.loops)) as u16);
+        let pipe = self.pipes.len();
+        let delay = self.draw(self.plan.delays.network);
+        let at = self.now.monotonic + delay;
+        self.pipes.push(Pipe::new(c, home, at));
+        self.schedule_at(at, Event::Open(pipe));
+        let io = if self.rng.below(2) == 0 {
+            Io::Lines(Vec::new())
+        } else {
+            let request = Request { host: "h", target: "/ws", ..Request::default() };
+            let (rng, now) = (self.rng.fork(), self.now.monotonic);
+            // A client that does not read for a while is patient with itself.
+            let patience = Duration::from_hours(1);
+            let config = Config {
+                handshake_timeout: patience,
+                close_timeout: patience,
+                ..Config::default()
+            };
+            let connection = Connection::client(config, &request, rng, now);
+            Io::WebSocket(Box::new(connection.expect("a good request")))
+        };
+        let old = std::mem::take(&mut self.clients[c]);
+        let Client { user, unacked, token, refresh, .. } = old;
+        let pipe = Some(pipe);
+        self.clients[c] = Client { user, pipe, io, unacked, token, refresh, ..Client::default() };
+        self.flush(c);
+    }
+
+    /// Sends texts: on lines one each, on WebSocket one or more in a frame.
+    pub(crate) fn send_texts(&mut self, c: usize, texts: &[Value]) {
+        let mut rng = self.rng.fork();
+        let mut lines = Vec::new();
+        match &mut self.clients[c].io {
+            Io::None => return,
+            Io::Lines(_) => {
+                let ends: &[u8] = if rng.below(2) == 0 { b"\n" } else { b"\r\n" };
+                for text in texts {
+                    lines.extend_from_slice(one_line(text).as_bytes());
+                    lines.extend_from_slice(ends);
+                }
+            }
+            Io::WebSocket(connection) => {
+                for frame in frames(&mut rng, texts) {
+                    connection.send_text(&frame).expect("the connection is open");
+                }
+            }
+        }
+        if let Some(pipe) = self.clients[c].pipe {
+            self.send_up(pipe, &lines);
+        }
+        self.flush(c);
+    }
+
+    /// What the WebSocket has to send goes out.
+    pub(crate) fn flush(&mut self, c: usize) {
+        let Client { io: Io::WebSocket(connection), pipe: Some(pipe), .. } = &mut self.clients[c]
+        else {
+            return;
+        };
+        let (bytes, pipe) = (connection.take_output(), *pipe);
+        let shut = connection.wants_shutdown();
+        self.send_up(pipe, &bytes);
+        if shut {
+            self.end_up(pipe, Piece::End);
+        }
+    }
+
+    /// A piece of the server's stream.
+    pub(crate) fn heard(&mut self, c: usize, piece: Piece) {
+        let now = self.now.monotonic;
+        match piece {
+            Piece::Reset => self.gone(c, true),
+            Piece::End => {
+                if let Some(pipe) = self.clients[c].pipe {
+                    self.end_up(pipe, Piece::End);
+                }
+                self.gone(c, false);
+            }
+            Piece::Bytes(mut bytes) => match &mut self.clients[c].io {
+                Io::None => {}
+                Io::Lines(rest) => {
+                    rest.extend_from_slice(&bytes);
+                    let lines = take_lines(rest);
+                    for line in lines {
+                        self.object(c, &line);
+                    }
+                }
+                Io::WebSocket(connection) => {
+                    connection.advance(now);
+                    connection.receive(&mut bytes);
+                    let events: Vec<_> = std::iter::from_fn(|| connection.poll_event()).collect();
+                    for event in events {
+                        self.frame(c, event);
+                    }
+                    self.flush(c);
+                }
+            },
+        }
+    }
+
+    fn frame(&mut self, c: usize, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Text(text) => self.object(c, text.as_bytes()),
+            ConnectionEvent::Opened { .. } => self.schedule(10_000, Event::Act(c)),
+            ConnectionEvent::Closed { code, failure: None, .. } => self.closed(c, code.0),
+            ConnectionEvent::Closed { failure: Some(failure), .. } => {
+                self.model.violation("WebSocket is spoken well", &format!("{failure:?}"));
+            }
+            ConnectionEvent::Binary(_) => self.model.violation("objects are text", "a binary frame"),
+            ConnectionEvent::Requested(_) | ConnectionEvent::Ping(_) | ConnectionEvent::Pong(_) => {}
+        }
+    }
+
+    /// The connection is over, broken or not.
+    pub(crate) fn gone(&mut self, c: usize, broken: bool) {
+        let now = self.now.monotonic;
+        let client = &mut self.clients[c];
+        client.pipe = None;
+        if client.half_closed && !broken && client.closed.is_none() && !client.pending.is_empty() {
+            let word = client.pending[0].word.clone();
+            self.model.violation("a half-close gets every reply", &format!("{word} has none"));
+        }
+        let client = &mut self.clients[c];
+        client.io = Io::None;
+        client.session = None;
+        let pending = std::mem::take(&mut client.pending);
+        if let Some(period) = client.period.take() {
+            self.model.end_period(&period, false);
+        }
+        for pending in pending {
+            match pending.kind {
+                Kind::Message { op } => self.model.unknown(op),
+                Kind::Password { new } => self.people[self.clients[c].user].passwords.push(new),
+                _ => {}
+            }
+        }
+        if self.phase != Phase::Leave {
+            let rest = self.clients[c].wait_until.saturating_sub(now).as_micros() as u64;
+            self.schedule(rest + 300_000, Event::Act(c));
+        }
+    }
+}
+
+/// Whole lines of the server, without their ends; the rest stays.
+fn take_lines(rest: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+    let after = rest.split_off(end + 1);
+    let whole = std::mem::replace(rest, after);
+    whole[..end].split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+}
+
+/// A request on one line; a string stands for itself, it is no JSON.
+fn one_line(text: &Value) -> String {
+    text.as_str().map_or_else(|| text.to_string(), str::to_owned)
+}
+
+/// One or more requests each; what is no JSON stands alone, because nothing can follow it.
+fn frames(rng: &mut Rng, texts: &[Value]) -> Vec<String> {
+    let mut frames: Vec<String> = Vec::new();
+    let mut joins = false;
+    for text in texts {
+        let raw = text.is_string();
+        match frames.last_mut().filter(|_| joins && !raw && rng.below(2) == 0) {
+            Some(frame) => *frame = format!("{frame}\n {}", written(rng, text)),
+            None => frames.push(written(rng, text)),
+        }
+        joins = !raw;
+    }
+    frames
+}
+
+fn written(rng: &mut Rng, text: &Value) -> String {
+    match text.as_str() {
+        None if rng.below(3) == 0 => serde_json::to_string_pretty(text).expect("a value is text"),
+        _ => one_line(text),
+    }
+}

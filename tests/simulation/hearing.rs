@@ -1,0 +1,117 @@
+//! Events as a connection hears them: of rooms, and of channels that live in memory.
+
+use serde_json::Value;
+
+use crate::client::Subscription;
+use crate::world::World;
+
+impl World {
+    /// An event of a channel.
+    pub(crate) fn event(&mut self, c: usize, word: &str, value: &Value, text: &[u8]) {
+        let Some(channel) = value["channel"].as_str() else {
+            return self.model.violation("events have a channel", &value.to_string());
+        };
+        if self.clients[c].period.is_none() {
+            return self.model.violation("I10 nobody hears before the ok", &value.to_string());
+        }
+        if let Some(offset) = value["offset"].as_u64() {
+            let epoch = value["epoch"].as_str().unwrap_or_default();
+            self.model.same_for_all(channel, epoch, offset, text);
+        }
+        match channel.strip_prefix("room:") {
+            Some(chat) => self.room_event(c, chat, word, value),
+            None => self.channel_event(c, channel, value),
+        }
+    }
+
+    fn room_event(&mut self, c: usize, chat: &str, word: &str, value: &Value) {
+        let now = self.now.monotonic;
+        let client = &mut self.clients[c];
+        let me = client.period.as_ref().map(|period| period.user.clone()).unwrap_or_default();
+        let about_me = value["payload"]["user"]["id"] == me.as_str();
+        match word {
+            "member:joined" if about_me => {
+                client.left.remove(chat);
+            }
+            _ if client.left.contains(chat) => {
+                // Having come back by another connection is told by `member:joined` first.
+                return self.model.violation("I10 who left hears nothing", &value.to_string());
+            }
+            "member:left" if about_me => {
+                client.left.insert(chat.to_owned());
+            }
+            _ => {}
+        }
+        match (value["offset"].as_u64(), &mut client.period) {
+            (Some(offset), Some(period)) => period.heard(chat, offset),
+            _ => {
+                if !self.model.was_member(chat, &me, now) {
+                    self.model.violation("I10 members only", &value.to_string());
+                }
+            }
+        }
+    }
+
+    fn channel_event(&mut self, c: usize, channel: &str, value: &Value) {
+        let (Some(offset), Some(epoch)) = (value["offset"].as_u64(), value["epoch"].as_str()) else {
+            return self.model.violation("publications are numbered", &value.to_string());
+        };
+        self.model.top(channel, epoch, offset);
+        let client = &mut self.clients[c];
+        let Some(subscription) = client.subscriptions.get_mut(channel) else {
+            return self.model.violation("I10 subscribers only", &value.to_string());
+        };
+        subscription.pass_silent();
+        let next = subscription.last + 1;
+        if subscription.epoch != epoch || offset != next {
+            let what = format!("{next} should come: {value}");
+            return self.model.violation("I5 in order, no gap, no repeat", &what);
+        }
+        subscription.last = offset;
+        let payload = &value["payload"];
+        let mine = payload["pipe"].as_u64() == client.pipe.map(|pipe| pipe as u64);
+        let op = payload["op"].as_u64().unwrap_or_default();
+        if mine && (payload["echo"] != true || !client.published.contains(&op)) {
+            let what = "first the reply, then the event, if it is wanted";
+            self.model.violation(what, &value.to_string());
+        }
+    }
+
+    pub(crate) fn subscribed(&mut self, c: usize, channel: String, data: &Value) {
+        let epoch = data["epoch"].as_str().unwrap_or_default().to_owned();
+        let last = data["offset"].as_u64().unwrap_or_default();
+        let subscription = self.clients[c].subscriptions.entry(channel.clone()).or_default();
+        if subscription.epoch == epoch {
+            subscription.pass_silent();
+            if subscription.last != last {
+                let what = format!("{channel}: {} heard, {last} told", subscription.last);
+                self.model.violation("I5 renewing loses nothing", &what);
+            }
+            return;
+        }
+        *subscription = Subscription { epoch, last, ..Subscription::default() };
+    }
+
+    pub(crate) fn published(&mut self, c: usize, channel: &str, echo: bool, op: u64, data: &Value) {
+        let (Some(offset), Some(epoch)) = (data["offset"].as_u64(), data["epoch"].as_str()) else {
+            return self.model.violation("publications are numbered", &data.to_string());
+        };
+        self.model.top(channel, epoch, offset);
+        let client = &mut self.clients[c];
+        client.published.insert(op);
+        if let Some(subscription) = client.subscriptions.get_mut(channel)
+            && !echo
+        {
+            subscription.silent.insert(offset);
+        }
+    }
+}
+
+impl Subscription {
+    /// Passes over what is ours and was not wanted.
+    pub(crate) fn pass_silent(&mut self) {
+        while self.silent.remove(&(self.last + 1)) {
+            self.last += 1;
+        }
+    }
+}

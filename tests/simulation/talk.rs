@@ -1,0 +1,268 @@
+//! What a client makes of what it hears, and the laws that can be seen from one connection.
+
+use serde_json::Value;
+
+use crate::client::{Io, Kind, Pending};
+use crate::model::Period;
+use crate::plan::Planted;
+use crate::world::{Event, Phase, World};
+
+/// Closes that a client which behaves well may meet.
+const CLOSES: [u16; 7] = [1000, 4002, 4101, 4104, 4300, 4301, 4302];
+
+impl World {
+    /// One object of the server.
+    pub(crate) fn object(&mut self, c: usize, text: &[u8]) {
+        self.model.heard += 1;
+        if text.iter().any(|byte| *byte < 0x20) {
+            return self.model.violation("no raw control byte", &String::from_utf8_lossy(text));
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(text) else {
+            let text = String::from_utf8_lossy(text);
+            return self.model.violation("one object per line and frame", &text);
+        };
+        if self.clients[c].closed.is_some() {
+            return self.model.violation("nothing follows the goodbye", &value.to_string());
+        }
+        let word = value["type"].as_str().unwrap_or_default().to_owned();
+        if !self.clients[c].greeted {
+            self.clients[c].greeted = true;
+            if word != "hello" || value["payload"]["protocol"] != 1 {
+                self.model.violation("first comes hello", &value.to_string());
+            }
+            return;
+        }
+        if value.get("status").is_some() {
+            let lost = self.plan.planted == Some(Planted::ReplyLost);
+            if lost && self.model.heard.is_multiple_of(50) {
+                return;
+            }
+            return self.reply(c, &word, &value);
+        }
+        match word.as_str() {
+            "ping" => {}
+            "bye" => {
+                let code = value["payload"]["code"].as_u64().unwrap_or_default();
+                self.closed(c, code as u16);
+            }
+            "hello" => self.model.violation("one hello", &value.to_string()),
+            _ => self.event(c, &word, &value, text),
+        }
+    }
+
+    /// The server said why it closes.
+    pub(crate) fn closed(&mut self, c: usize, code: u16) {
+        let ours = self.clients[c].leaving && code == 1000;
+        self.clients[c].closed = Some(code);
+        if !ours && !CLOSES.contains(&code) {
+            let what = format!("client {c} was closed with {code}");
+            self.model.violation("who behaves well is not closed", &what);
+        }
+        if matches!(code, 4301 | 4302 | 4300) {
+            self.clients[c].token = None;
+        }
+    }
+
+    fn reply(&mut self, c: usize, word: &str, value: &Value) {
+        let Some(pending) = self.clients[c].pending.pop_front() else {
+            return self.model.violation("one reply for each request", &value.to_string());
+        };
+        let same_id = value.get("request_id") == pending.request_id.as_ref();
+        if word != pending.word || !same_id {
+            let what = format!("{} {:?} got {value}", pending.word, pending.request_id);
+            return self.model.violation("replies in the order of requests", &what);
+        }
+        let code = value["code"].as_str();
+        let ok = value["status"] == "ok";
+        if ok != value["data"].is_object() || ok == code.is_some() {
+            self.model.violation("the shape of replies", &value.to_string());
+        }
+        if code == Some("internal") {
+            self.model.violation("no internal errors", &value.to_string());
+        }
+        if let Some(ms) = value["retry_after_ms"].as_u64() {
+            let until = self.now.monotonic + std::time::Duration::from_millis(ms);
+            self.clients[c].wait_until = self.clients[c].wait_until.max(until);
+        }
+        self.clients[c].alone = false;
+        match code {
+            None => self.fulfilled(c, pending, &value["data"]),
+            Some(code) => self.refused(c, pending, code),
+        }
+        let busy = self.phase == Phase::Heal;
+        if busy && self.clients[c].pending.is_empty() {
+            self.schedule(10_000, Event::Act(c));
+        }
+    }
+
+    fn fulfilled(&mut self, c: usize, pending: Pending, data: &Value) {
+        let (now, asked) = (self.now.monotonic, pending.at);
+        match pending.kind {
+            Kind::SignIn => self.signed_in(c, data),
+            Kind::Logout { everywhere } => {
+                let me = self.clients[c].user;
+                let session = self.clients[c].session.take();
+                self.model.revoked(me, session.as_deref(), everywhere, asked);
+                self.signed_out(c);
+            }
+            Kind::Refresh => {
+                self.clients[c].token = data["token"].as_str().map(str::to_owned);
+                self.clients[c].refresh = data["refresh_token"].as_str().map(str::to_owned);
+            }
+            Kind::Message { op } => {
+                self.clients[c].unacked.retain(|known| *known != op);
+                let message = &data["message"];
+                let duplicate = data["duplicate"] == true;
+                self.model.acknowledged(now, op, message, duplicate);
+                self.fifo(c, message, duplicate);
+            }
+            Kind::Chat => {
+                let chat = data["chat"]["id"].as_str().unwrap_or_default();
+                self.clients[c].left.remove(chat);
+                self.model.know_chat(chat);
+            }
+            Kind::Leave { chat } => {
+                self.clients[c].left.insert(chat);
+            }
+            Kind::Subscribe { channel } => self.subscribed(c, channel, data),
+            Kind::Unsubscribe { channel } => {
+                if let Some(gone) = self.clients[c].subscriptions.remove(&channel) {
+                    self.model.top(&channel, &gone.epoch, gone.last);
+                }
+            }
+            Kind::Publish { channel, echo, op } => self.published(c, &channel, echo, op, data),
+            Kind::Page { chat, least, latest } => self.model.page(&chat, data, least, latest),
+            Kind::Revoke { session } => {
+                let me = self.clients[c].user;
+                self.model.revoked(me, Some(&session), false, asked);
+            }
+            Kind::Password { new } => {
+                let me = self.clients[c].user;
+                self.people[me].passwords = vec![new];
+                let keep = self.clients[c].session.clone();
+                self.model.password_changed(me, keep.as_deref(), asked);
+            }
+            Kind::Bad => self.model.violation("what is wrong is refused", &data.to_string()),
+            Kind::Quit | Kind::Other => {}
+        }
+    }
+
+    fn refused(&mut self, c: usize, pending: Pending, code: &str) {
+        match pending.kind {
+            Kind::SignIn => {
+                self.clients[c].token = None;
+                let person = &mut self.people[self.clients[c].user];
+                match code {
+                    "conflict" => person.registered = true,
+                    "invalid_credentials" => person.passwords.rotate_left(1),
+                    _ => {}
+                }
+            }
+            Kind::Message { op } => {
+                let later = matches!(
+                    code,
+                    "storage_full" | "storage_unavailable" | "rate_limited" | "overloaded"
+                );
+                if !later {
+                    self.clients[c].unacked.retain(|known| *known != op);
+                }
+            }
+            Kind::Refresh => self.clients[c].refresh = None,
+            Kind::Quit => self.model.violation("quit is granted", code),
+            _ => {}
+        }
+    }
+
+    fn signed_in(&mut self, c: usize, data: &Value) {
+        let me = self.clients[c].user;
+        let person = &mut self.people[me];
+        person.registered = true;
+        let id = data["user"]["id"].as_str().unwrap_or_default().to_owned();
+        if person.id.as_ref().is_some_and(|known| *known != id) {
+            self.model.violation("a user keeps the id", &id);
+        }
+        self.people[me].id = Some(id.clone());
+        self.model.names.insert(id.clone(), me);
+        let client = &mut self.clients[c];
+        client.session = data["session_id"].as_str().map(str::to_owned);
+        for (place, field) in
+            [(&mut client.token, "token"), (&mut client.refresh, "refresh_token")]
+        {
+            if let Some(text) = data[field].as_str() {
+                *place = Some(text.to_owned());
+            }
+        }
+        if client.period.is_none() {
+            let pipe = client.pipe.unwrap_or_default();
+            client.period = Some(Period::new(pipe, id, self.now.monotonic));
+        }
+        if let Some(session) = &client.session {
+            self.model.sessions.insert(session.clone(), (me, self.now.monotonic));
+        }
+        if matches!(self.phase, Phase::Storm | Phase::Heal) {
+            self.schedule(50_000, Event::Act(c));
+        }
+    }
+
+    /// Nobody is on the connection any more.
+    fn signed_out(&mut self, c: usize) {
+        let client = &mut self.clients[c];
+        client.token = None;
+        client.refresh = None;
+        client.subscriptions.clear();
+        client.left.clear();
+        if let Some(period) = client.period.take() {
+            self.model.end_period(&period, false);
+        }
+    }
+
+    /// I7: what one connection sent to one chat is in the order in which it was sent.
+    fn fifo(&mut self, c: usize, message: &Value, duplicate: bool) {
+        let (Some(chat), Some(seq)) = (message["chat_id"].as_str(), message["seq"].as_u64()) else {
+            return;
+        };
+        let last = self.clients[c].last_seq.entry(chat.to_owned()).or_default();
+        if !duplicate && seq <= *last {
+            let what = format!("{seq} after {last} in {chat}");
+            self.model.violation("I7 per-sender FIFO", &what);
+        } else if !duplicate {
+            *last = seq;
+        }
+    }
+
+    /// Everything that should have come has come, and everybody who should have gone has gone.
+    pub(crate) fn everybody_has_everything(&mut self) {
+        for c in 0..self.clients.len() {
+            let client = &mut self.clients[c];
+            if client.pipe.is_none() || client.period.is_none() || !client.pending.is_empty() {
+                let first = client.pending.front().map(|pending| pending.word.clone());
+                let (pipe, there) = (client.pipe, client.period.is_some());
+                let what = format!("client {c}: {pipe:?}, there: {there}, waits for {first:?}");
+                self.model.violation("everything heals when faults end", &what);
+                continue;
+            }
+            if !client.unacked.is_empty() {
+                self.model.violation("everything heals when faults end", "a message has no end");
+                continue;
+            }
+            if let Some(period) = client.period.take() {
+                self.model.end_period(&period, true);
+            }
+            for (channel, subscription) in &client.subscriptions {
+                self.model.all_heard(channel, subscription);
+            }
+            let session = client.session.clone().unwrap_or_default();
+            if self.model.is_revoked(&session) {
+                self.model.violation("who was revoked is gone", &format!("client {c}"));
+            }
+        }
+    }
+
+    pub(crate) fn is_open(&self, c: usize) -> bool {
+        match &self.clients[c].io {
+            Io::None => false,
+            Io::Lines(_) => true,
+            Io::WebSocket(connection) => connection.is_open(),
+        }
+    }
+}
