@@ -6,6 +6,8 @@
     reason = "what the kernel tells of a port, once, before the end"
 )]
 
+#![expect(clippy::disallowed_methods, reason = "`/proc` is files")]
+
 use std::fs;
 use std::path::Path;
 

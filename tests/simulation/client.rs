@@ -51,18 +51,40 @@ pub(crate) struct Pending {
 /// What its reply will mean.
 pub(crate) enum Kind {
     SignIn,
-    Logout { everywhere: bool },
+    Logout {
+        everywhere: bool,
+    },
     Refresh,
-    Message { op: u64 },
+    Message {
+        op: u64,
+    },
     /// A chat that will be known.
     Chat,
-    Leave { chat: String },
-    Subscribe { channel: String },
-    Unsubscribe { channel: String },
-    Publish { channel: String, echo: bool, op: u64 },
-    Page { chat: String, least: u64, latest: bool },
-    Revoke { session: String },
-    Password { new: String },
+    Leave {
+        chat: String,
+    },
+    Subscribe {
+        channel: String,
+    },
+    Unsubscribe {
+        channel: String,
+    },
+    Publish {
+        channel: String,
+        echo: bool,
+        op: u64,
+    },
+    Page {
+        chat: String,
+        least: u64,
+        latest: bool,
+    },
+    Revoke {
+        session: String,
+    },
+    Password {
+        new: String,
+    },
     Quit,
     Bad,
     Other,
@@ -227,8 +249,11 @@ impl World {
             ConnectionEvent::Closed { failure: Some(failure), .. } => {
                 self.model.violation("WebSocket is spoken well", &format!("{failure:?}"));
             }
-            ConnectionEvent::Binary(_) => self.model.violation("objects are text", "a binary frame"),
-            ConnectionEvent::Requested(_) | ConnectionEvent::Ping(_) | ConnectionEvent::Pong(_) => {}
+            ConnectionEvent::Binary(_) => {
+                self.model.violation("objects are text", "a binary frame")
+            }
+            ConnectionEvent::Requested(_) | ConnectionEvent::Ping(_) | ConnectionEvent::Pong(_) => {
+            }
         }
     }
 

@@ -53,7 +53,8 @@ impl World {
     }
 
     fn channel_event(&mut self, c: usize, channel: &str, value: &Value) {
-        let (Some(offset), Some(epoch)) = (value["offset"].as_u64(), value["epoch"].as_str()) else {
+        let (Some(offset), Some(epoch)) = (value["offset"].as_u64(), value["epoch"].as_str())
+        else {
             return self.model.violation("publications are numbered", &value.to_string());
         };
         self.model.top(channel, epoch, offset);

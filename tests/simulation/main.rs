@@ -96,9 +96,11 @@ const CAUGHT_WITHIN: u64 = 16;
 #[test]
 fn every_planted_bug_is_caught() {
     for (planted, law) in PLANTED {
-        let broken = (0..CAUGHT_WITHIN).flat_map(|seed| run(seed, 3, Some(planted), false).violations);
+        let broken =
+            (0..CAUGHT_WITHIN).flat_map(|seed| run(seed, 3, Some(planted), false).violations);
         let mut other = Vec::new();
-        let caught = broken.inspect(|what| other.push(what.clone())).any(|what| what.starts_with(law));
+        let caught =
+            broken.inspect(|what| other.push(what.clone())).any(|what| what.starts_with(law));
         assert!(caught, "{planted:?} breaks {law}, and nobody noticed; seen instead: {other:#?}");
     }
 }

@@ -156,8 +156,12 @@ impl Model {
     /// The ok of a message.
     pub(crate) fn acknowledged(&mut self, at: Duration, op: u64, message: &Value, duplicate: bool) {
         let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();
-        let ack =
-            Ack { at, id: text("id"), chat: text("chat_id"), seq: message["seq"].as_u64().unwrap_or(0) };
+        let ack = Ack {
+            at,
+            id: text("id"),
+            chat: text("chat_id"),
+            seq: message["seq"].as_u64().unwrap_or(0),
+        };
         let newest = self.newest.entry(ack.chat.clone()).or_default();
         *newest = ack.seq.max(*newest);
         self.know_chat(&ack.chat);
@@ -174,7 +178,10 @@ impl Model {
             sent.ack = Some(ack);
         }
         if let Some(wrong) = wrong {
-            self.violation("I3 the same client_id is the same message", &format!("{wrong}: {message}"));
+            self.violation(
+                "I3 the same client_id is the same message",
+                &format!("{wrong}: {message}"),
+            );
         }
     }
 

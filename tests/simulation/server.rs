@@ -88,7 +88,8 @@ impl World {
         let seed = self.rng.next_u64();
         let homes = Homes::new(seed, loops);
         let (limits, tokens) = (&self.plan.limits, &self.server.tokens);
-        let engine = |at| parts::engine(limits, homes, LoopId(at), seed ^ u64::from(at), tokens.clone());
+        let engine =
+            |at| parts::engine(limits, homes, LoopId(at), seed ^ u64::from(at), tokens.clone());
         self.server.engines = (0..loops).map(engine).collect();
         self.server.homes = homes;
         let loops = usize::from(loops);
@@ -189,7 +190,12 @@ impl World {
         }
     }
 
-    fn with_pipe(&mut self, home: LoopId, connection: ConnectionId, f: impl FnOnce(&mut Self, usize)) {
+    fn with_pipe(
+        &mut self,
+        home: LoopId,
+        connection: ConnectionId,
+        f: impl FnOnce(&mut Self, usize),
+    ) {
         if let Some(pipe) = self.server.pipe(Address { home, connection }) {
             f(self, pipe);
         }

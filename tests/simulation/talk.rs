@@ -58,7 +58,7 @@ impl World {
             let what = format!("client {c} was closed with {code}");
             self.model.violation("who behaves well is not closed", &what);
         }
-        if matches!(code, 4301 | 4302 | 4300) {
+        if matches!(code, 4300..=4302) {
             self.clients[c].token = None;
         }
     }
@@ -185,8 +185,7 @@ impl World {
         self.model.names.insert(id.clone(), me);
         let client = &mut self.clients[c];
         client.session = data["session_id"].as_str().map(str::to_owned);
-        for (place, field) in
-            [(&mut client.token, "token"), (&mut client.refresh, "refresh_token")]
+        for (place, field) in [(&mut client.token, "token"), (&mut client.refresh, "refresh_token")]
         {
             if let Some(text) = data[field].as_str() {
                 *place = Some(text.to_owned());

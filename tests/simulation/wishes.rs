@@ -30,7 +30,10 @@ impl World {
                 wishes.last(),
                 Some((
                     _,
-                    Kind::Logout { .. } | Kind::Refresh | Kind::Password { .. } | Kind::Revoke { .. }
+                    Kind::Logout { .. }
+                        | Kind::Refresh
+                        | Kind::Password { .. }
+                        | Kind::Revoke { .. }
                 ))
             );
             if alone {
@@ -64,7 +67,8 @@ impl World {
             43..60 => self.about_chat(chat),
             60..64 => (json!({"type": "typing", "chat_id": chat}), Kind::Other),
             64..72 => {
-                let (least, latest) = (self.model.newest.get(&chat).copied(), self.rng.below(2) == 0);
+                let (least, latest) =
+                    (self.model.newest.get(&chat).copied(), self.rng.below(2) == 0);
                 let mut wish = json!({"type": "get_messages", "chat_id": chat});
                 if !latest {
                     wish["after_seq"] = json!(self.rng.below(9));
@@ -95,9 +99,7 @@ impl World {
         let user = self.somebody();
         match self.rng.below(17) {
             0..7 => (json!({"type": "join_room", "room_id": chat}), Kind::Chat),
-            7..9 => {
-                (json!({"type": "leave_room", "room_id": chat.clone()}), Kind::Leave { chat })
-            }
+            7..9 => (json!({"type": "leave_room", "room_id": chat.clone()}), Kind::Leave { chat }),
             9..12 => {
                 (json!({"type": "add_members", "chat_id": chat, "user_ids": [user]}), Kind::Chat)
             }
@@ -133,7 +135,9 @@ impl World {
         let channel = self.public();
         match self.rng.below(8) {
             0..2 => (json!({"type": "subscribe", "channel": channel}), Kind::Subscribe { channel }),
-            2 => (json!({"type": "unsubscribe", "channel": channel}), Kind::Unsubscribe { channel }),
+            2 => {
+                (json!({"type": "unsubscribe", "channel": channel}), Kind::Unsubscribe { channel })
+            }
             _ => {
                 let (op, echo) = (self.next_op(), self.rng.below(3) > 0);
                 let payload = json!({"op": op, "echo": echo, "pipe": self.clients[c].pipe,
@@ -182,9 +186,7 @@ impl World {
                 (wish, Kind::Revoke { session })
             }
             3..6 => match self.clients[c].refresh.clone() {
-                Some(token) => {
-                    (json!({"type": "refresh", "refresh_token": token}), Kind::Refresh)
-                }
+                Some(token) => (json!({"type": "refresh", "refresh_token": token}), Kind::Refresh),
                 None => (json!({"type": "whoami"}), Kind::Other),
             },
             6..9 => (json!({"type": "search_users", "query": "user"}), Kind::Other),

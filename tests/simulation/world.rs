@@ -143,7 +143,8 @@ impl World {
         while !self.queue.is_empty() && self.model.violations.is_empty() {
             self.step();
             if self.now.monotonic > end {
-                self.model.violation("everything heals when faults end", "15 minutes were not enough");
+                self.model
+                    .violation("everything heals when faults end", "15 minutes were not enough");
             }
         }
         if self.model.violations.is_empty() {
