@@ -5,6 +5,8 @@
 //! [`router`] by way of [`handler`], [`hub`], [`store`]; [`base`] and [`metrics`] lie below them all;
 //! `config`, `launch` and `server` put them together.
 #![forbid(unsafe_code)]
+// `clippy.toml` has the reasons; tests may call what they like.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod auth;
 pub mod base;

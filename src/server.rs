@@ -5,7 +5,7 @@
 
 use std::any::TypeId;
 use std::convert::Infallible;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
@@ -216,6 +216,21 @@ fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
+/// How many connections the descriptors of this process could do for, and how many descriptors it
+/// could have: the hard limit.
+///
+/// # Errors
+/// The system does not tell.
+pub fn capacity() -> io::Result<(u64, u64)> {
+    let limit = rlimit::Resource::NOFILE.get_hard()?;
+    Ok((room_within(limit), limit))
+}
+
+/// Where the limit is tiny, half of it: a server without room for anyone is none.
+fn room_within(limit: u64) -> u64 {
+    limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2)
+}
+
 /// How many connections there is room for.
 fn room(config: &net::Config) -> usize {
     let limit = if config.raise_descriptors {
@@ -224,18 +239,23 @@ fn room(config: &net::Config) -> usize {
         rlimit::Resource::NOFILE.get_soft()
     };
     let Ok(limit) = limit else { return config.connections_max };
-    // Where the limit is tiny, half of it: a server without room for anyone is none.
-    let room = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
-    let room = usize::try_from(room).unwrap_or(usize::MAX);
-    if room < config.connections_max {
-        log::warn!("room for {room} connections: the limit of descriptors is {limit}");
+    let room = usize::try_from(room_within(limit)).unwrap_or(usize::MAX);
+    if config.connections_max == usize::MAX {
+        log::info!("room for {room} connections: the limit of descriptors is {limit}");
+    } else if room < config.connections_max {
+        log::warn!(
+            "room for {room} connections: the limit of descriptors is {limit}; \
+             raise it with: ulimit -n {}",
+            (config.connections_max as u64).saturating_add(DESCRIPTORS_KEPT)
+        );
     }
     room.min(config.connections_max)
 }
 
 /// The standard library seeds its hash maps from the system.
+#[expect(clippy::disallowed_types, reason = "wanted for its randomness, not for a map")]
 fn system_seed() -> u64 {
-    RandomState::new().hash_one(0)
+    std::hash::RandomState::new().hash_one(0)
 }
 
 /// Loops that run a handler each.
@@ -269,6 +289,7 @@ impl<H: Handler + 'static> Server<H> {
     ///
     /// # Errors
     /// A loop that cannot go on ends all of them with its error.
+    #[expect(clippy::disallowed_methods, reason = "the threads of the loops are made here")]
     pub fn run(mut self) -> io::Result<()> {
         let handle = &self.handle;
         std::thread::scope(|scope| {

@@ -1,4 +1,5 @@
 //! Binding the addresses, and what to say when one is taken.
+#![expect(clippy::disallowed_methods, reason = "whoever starts the server binds its listeners")]
 
 use std::fmt;
 use std::io;

@@ -82,7 +82,9 @@ impl Listening {
 fn set_options(socket: &SockRef<'_>, dead: Duration) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     // Finds peers that are gone though nothing was sent to them.
-    let probes = TcpKeepalive::new().with_time(dead / 2).with_interval(dead / 6);
+    // The kernel counts these in whole seconds and takes no zero.
+    let seconds = |time: Duration| time.max(Duration::from_secs(1));
+    let probes = TcpKeepalive::new().with_time(seconds(dead / 2)).with_interval(seconds(dead / 6));
     socket.set_tcp_keepalive(&probes)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(dead))?;
@@ -249,6 +251,14 @@ mod tests {
             (1, AcceptError::Other),
         ] {
             assert_eq!(sort(&io::Error::from_raw_os_error(code)), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_peer_may_be_dead_within_less_than_a_second() {
+        for ms in [1, 700, 7000] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            Listening::tcp(listener, Duration::from_millis(ms)).unwrap();
         }
     }
 

@@ -4,6 +4,7 @@
 //! threads that an assembly builds it from. Both finish what is queued when they are stopped. A
 //! panic in their work is counted and logged, and the thread goes on; the item is dropped by it, so
 //! an item whose end somebody waits for carries a guard that answers when dropped.
+#![expect(clippy::disallowed_methods, reason = "the threads of workers are made here")]
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -119,7 +119,7 @@ fn limits(rng: &mut Rng, stalls: bool) -> Limits {
         limits.guard = guard::Config::default();
     }
     if stalls {
-        let outbox_bytes = 16 * 1024 << rng.below(5);
+        let outbox_bytes = (16 * 1024) << rng.below(5);
         let outbox_soft_bytes = outbox_bytes / 4;
         limits.engine = engine::Config { outbox_bytes, outbox_soft_bytes, ..limits.engine };
     }

@@ -58,7 +58,7 @@ impl World {
             let what = format!("client {c} was closed with {code}");
             self.model.violation("who behaves well is not closed", &what);
         }
-        if matches!(code, 4301 | 4302 | 4300) {
+        if matches!(code, 4300..=4302) {
             self.clients[c].token = None;
         }
     }

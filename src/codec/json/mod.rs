@@ -1,6 +1,6 @@
 //! JSON as SPEC §3 asks for it, in two passes over validated UTF-8.
 //!
-//! The first pass ([`scan`]) holds the whole message, payload included, to the strict rules and finds
+//! The first pass ([`scan()`]) holds the whole message, payload included, to the strict rules and finds
 //! `type` and `request_id`; the second is serde on the struct of that verb. serde_json alone would
 //! let duplicate keys, lone surrogates and 1e400 through inside a payload that it skips.
 

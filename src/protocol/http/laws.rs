@@ -122,17 +122,6 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn seeds() {
-        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/http_request");
-        let mut count = 0;
-        for seed in std::fs::read_dir(seeds).unwrap() {
-            http_request(&std::fs::read(seed.unwrap().path()).unwrap());
-            count += 1;
-        }
-        assert!(count >= 60, "only {count} seeds");
-    }
-
-    #[test]
     fn the_model_sees_a_planted_smuggling() {
         // Were the length taken from the first of two, this would be one request with a body.
         let two = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcX";

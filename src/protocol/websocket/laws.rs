@@ -76,7 +76,7 @@ fn feed(decoder: &mut Decoder, piece: &mut [u8], limits: Limits, trace: &mut Tra
 /// message, re-framed where it lies, is the same message to a client.
 ///
 /// Input: an octet for the role and the limits, one for the cuts, the wire.
-pub fn fuzz_websocket_decoder(data: &[u8]) {
+pub fn websocket_decoder(data: &[u8]) {
     decoder_law(data, trace);
 }
 
@@ -119,7 +119,7 @@ fn reframing_law(wire: &[u8], limits: Limits) {
 /// in bounds.
 ///
 /// Input: the head of a request.
-pub fn fuzz_handshake(data: &[u8]) {
+pub fn handshake(data: &[u8]) {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut headers);
     if !request.parse(data).is_ok_and(|status| status.is_complete()) {
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_law_holds_for_a_stream_with_everything() {
-        fuzz_websocket_decoder(SEED);
+        websocket_decoder(SEED);
         let whole = trace(Role::Server, decoder_limits(), &SEED[2..], &[]);
         assert_eq!((whole.events.len(), whole.error), (3, None));
     }

@@ -3,6 +3,8 @@
 //! Law: 101 only after every check. What is written back are constants and what the caller passes;
 //! nothing of the request but the accept value derived from its key.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -297,6 +299,14 @@ fn is_key(key: &str) -> bool {
 /// A response that would break section 4.2.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotOffered;
+
+impl fmt::Display for NotOffered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client did not offer this, or asks for nothing")
+    }
+}
+
+impl std::error::Error for NotOffered {}
 
 impl From<Refusal> for NotOffered {
     fn from(_: Refusal) -> Self {
