@@ -53,7 +53,7 @@ impl Names {
             let len = text.find('"').unwrap_or(text.len());
             return Some((self.name(1, &text[..len]), len));
         }
-        let ms = text.get(..24).and_then(|time| since_start(time))?;
+        let ms = text.get(..24).and_then(since_start)?;
         Some((format!("@{ms}"), 24))
     }
 
