@@ -76,7 +76,6 @@ pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the binary's listeners are bound here")]
 fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).map_err(|error| {
         let taken = error.kind() == io::ErrorKind::AddrInUse;
