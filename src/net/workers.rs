@@ -246,12 +246,15 @@ mod tests {
     }
 
     struct Recorder {
+        /// Told when a batch is closed: what comes later is of the next one.
+        closed: Sender<()>,
         gate: Receiver<()>,
         told: Sender<Option<Vec<u32>>>,
     }
 
     impl Batch<u32> for Recorder {
         fn run(&mut self, batch: &mut Vec<u32>) {
+            self.closed.send(()).unwrap();
             self.gate.recv().unwrap();
             let items = std::mem::take(batch);
             self.told.send(Some(items.clone())).unwrap();
@@ -267,12 +270,10 @@ mod tests {
     fn a_batch_is_what_came_during_the_one_before() {
         let (open, gate) = bounded(64);
         let (told, heard) = bounded(64);
-        let batcher = Batcher::start("test", 64, 4, Recorder { gate, told }).unwrap();
+        let (closed, first) = bounded(64);
+        let batcher = Batcher::start("test", 64, 4, Recorder { closed, gate, told }).unwrap();
         batcher.try_submit(0).unwrap();
-        // Once the queue is empty the first batch is under way, held by the gate.
-        while batcher.queued() > 0 {
-            std::thread::yield_now();
-        }
+        first.recv().unwrap();
         (1..=9).for_each(|item| batcher.try_submit(item).unwrap());
         (0..4).for_each(|_| open.send(()).unwrap());
         let told: Vec<_> = heard.iter().take(5).collect();
