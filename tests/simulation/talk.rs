@@ -252,7 +252,8 @@ impl World {
             }
             let session = client.session.clone().unwrap_or_default();
             if self.model.is_revoked(&session) {
-                self.model.violation("who was revoked is gone", &format!("client {c}"));
+                let what = format!("client {c} by {session} on {:?}", client.pipe);
+                self.model.violation("who was revoked is gone", &what);
             }
         }
     }
