@@ -21,6 +21,9 @@ pub(super) enum Lane {
     Home(LoopId),
 }
 
+/// A longer table is given back when nothing is unanswered.
+const TABLE_KEPT: usize = 16;
+
 /// A request that may not start yet.
 #[derive(Debug)]
 pub(super) enum Waiting {
@@ -89,6 +92,10 @@ impl Slots {
 
     /// A request starts now. Gives its number.
     pub(super) fn start(&mut self, lane: Lane) -> u64 {
+        if self.queue.capacity() == 0 {
+            // Most clients have one request under way: room for more costs memory while they idle.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(Slot::Running(lane));
         self.first + self.queue.len() as u64 - 1
     }
@@ -120,7 +127,11 @@ impl Slots {
             return None;
         }
         self.first += 1;
-        match self.queue.pop_front() {
+        let reply = self.queue.pop_front();
+        if self.queue.is_empty() && self.queue.capacity() > TABLE_KEPT {
+            self.queue = VecDeque::new();
+        }
+        match reply {
             Some(Slot::Ready(reply)) => Some(reply),
             _ => None,
         }
