@@ -311,13 +311,14 @@ impl Handler for Router {
 impl Router {
     /// Hands an event to the request that waits for it; it may be gone.
     fn hear_event(&mut self, cx: &mut Context<'_, Self>, key: Key, event: Event) {
-        let Some(mut call) = self.take_call(cx, key) else { return };
-        let Some(step) = call.step.take() else { return };
-        if self.sessions.get(call.connection).is_none() {
-            return;
+        let call = self.take_call(cx, key);
+        let Some(Call { connection, slot, verb, request_id, step: Some(step), .. }) = call else {
+            return tokens::unattended(self, cx, None, event);
+        };
+        if self.sessions.get(connection).is_none() {
+            return tokens::unattended(self, cx, Some(&step), event);
         }
-        let request_id = call.request_id.as_deref();
-        let (connection, slot, verb) = (call.connection, call.slot, call.verb);
+        let request_id = request_id.as_deref();
         let mut ask = ask::Ask { router: self, cx, connection, slot, verb, request_id };
         let outcome = match step {
             Step::Account(step) => accounts::go_on(&mut ask, step, event),

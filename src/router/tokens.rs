@@ -27,8 +27,8 @@ pub(super) enum Step {
     Admit(Box<Claims>),
     /// The next refresh token is being stored.
     Rotate { session: Id, secret: [u8; 32] },
-    /// The session is being ended.
-    Logout,
+    /// The session is being ended, or for want of one the token.
+    Logout { jti: Option<Id> },
     /// The sessions are being looked up.
     List,
     /// A session is being ended.
@@ -117,7 +117,7 @@ pub(super) fn logout(ask: &mut Ask<'_, '_>, request: &client::Logout) -> Outcome
         // A token without an id cannot be told from another: only this connection ends.
         (false, None, None) => return leave(ask, Revoked::Sessions(Vec::new())),
     };
-    ask.write(write, Step::Logout)
+    ask.write(write, Step::Logout { jti })
 }
 
 /// Lists the live sessions of the user.
@@ -156,8 +156,8 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         (Step::Rotate { session, secret }, Event::Written(Written::SignedIn { user, .. })) => {
             rotated(ask, user, session, &secret)
         }
-        (Step::Logout, Event::Written(Written::Revoked { sessions })) => {
-            let jti = ask.user()?.identity.jti.filter(|_| sessions.is_empty());
+        (Step::Logout { jti }, Event::Written(Written::Revoked { sessions })) => {
+            let jti = jti.filter(|_| sessions.is_empty());
             leave(ask, jti.map_or(Revoked::Sessions(sessions), Revoked::Token))
         }
         (Step::List, Event::Found(Found::Sessions(sessions))) => list(ask, &sessions),
@@ -228,6 +228,24 @@ fn list(ask: &mut Ask<'_, '_>, sessions: &[Session]) -> Outcome {
     let mine = ask.user()?.identity.session;
     let listed = |session| Listed { session, current: Some(session.id) == mine };
     ask.ok(&List { sessions: sessions.iter().map(listed).collect() })
+}
+
+/// Who asked is gone, and what was revoked is revoked all the same.
+pub(super) fn unattended(
+    router: &Router,
+    cx: &mut Context<'_, Router>,
+    step: Option<&super::Step>,
+    event: Event,
+) {
+    let Event::Written(Written::Revoked { sessions }) = event else { return };
+    let which = match step {
+        Some(super::Step::Token(Step::Logout { jti: Some(jti) })) if sessions.is_empty() => {
+            Revoked::Token(*jti)
+        }
+        _ if sessions.is_empty() => return,
+        _ => Revoked::Sessions(sessions),
+    };
+    router.tell_all(cx, || Word::Revoked { user: None, which: which.clone(), except: None });
 }
 
 /// A token signed with our key.

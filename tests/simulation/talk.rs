@@ -52,7 +52,9 @@ impl World {
 
     /// The server said why it closes.
     pub(crate) fn closed(&mut self, c: usize, code: u16) {
-        let ours = self.clients[c].leaving && code == 1000;
+        // Who was told to wait before logging in may wait longer than a stranger is suffered.
+        let late = code == 4103 && self.clients[c].period.is_none();
+        let ours = late || self.clients[c].leaving && code == 1000;
         self.clients[c].closed = Some(code);
         if !ours && !CLOSES.contains(&code) {
             let what = format!("client {c} was closed with {code}");
@@ -252,7 +254,8 @@ impl World {
             }
             let session = client.session.clone().unwrap_or_default();
             if self.model.is_revoked(&session) {
-                self.model.violation("who was revoked is gone", &format!("client {c}"));
+                let what = format!("client {c} by {session} on {:?}", client.pipe);
+                self.model.violation("who was revoked is gone", &what);
             }
         }
     }

@@ -89,6 +89,8 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) rng: Rng,
     pub(crate) now: Now,
+    /// The wall clock, without rounding.
+    unix: Duration,
     pub(crate) queue: BTreeMap<(Duration, u64), Event>,
     scheduled: u64,
     pub(crate) phase: Phase,
@@ -112,6 +114,7 @@ impl World {
         let (crash_at, jump_at) = (moments(plan.crashes), moments(plan.wall_jumps));
         let mut world = Self {
             now,
+            unix: Duration::from_millis(now.unix_ms),
             queue: BTreeMap::new(),
             scheduled: 0,
             phase: Phase::Storm,
@@ -193,7 +196,8 @@ impl World {
         let Some((at, engine)) = self.next() else { return self.heal() };
         let passed = at.saturating_sub(self.now.monotonic);
         self.now.monotonic = self.now.monotonic.max(at);
-        self.now.unix_ms = self.now.unix_ms.saturating_add(passed.as_millis() as u64);
+        self.unix += passed;
+        self.now.unix_ms = self.unix.as_millis() as u64;
         if let Some(engine) = engine {
             return self.expire(engine);
         }
@@ -238,8 +242,8 @@ impl World {
             self.crash();
         }
         if self.jump_at.contains(&self.acts) {
-            let jump = self.rng.below(172_800_000);
-            self.now.unix_ms = (self.now.unix_ms + jump).saturating_sub(86_400_000);
+            let jump = Duration::from_secs(self.rng.below(172_800));
+            self.unix = self.unix + jump - Duration::from_hours(24);
         }
         if self.acts >= self.plan.acts {
             self.heal();
