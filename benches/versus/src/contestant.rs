@@ -86,10 +86,21 @@ impl Contestant {
     }
 }
 
+/// The crate above, where ours are built.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 /// A program that the crate above builds: `stentor`, or one of its examples.
 pub(crate) fn ours(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
     let place = if name == "stentor" { "release" } else { "release/examples" };
     target.join(place).join(name)
+}
+
+/// Cargo in the crate above.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.current_dir(root());
+    cargo
 }

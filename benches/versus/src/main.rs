@@ -5,6 +5,7 @@
 mod arguments;
 mod contestant;
 mod load;
+mod messenger;
 mod null;
 mod rows;
 mod stats;
@@ -15,8 +16,9 @@ mod wire;
 use std::process::ExitCode;
 
 use arguments::Arguments;
-use contestant::{Contestant, ours};
+use contestant::{Contestant, cargo, ours};
 use system::Outcome;
+use messenger::Messenger;
 use talk::Door;
 
 fn main() -> ExitCode {
@@ -60,8 +62,28 @@ fn bench(words: &[String]) -> Outcome<()> {
             row.run(rounds)?;
         }
     }
+    let key = arguments.dir.join("key");
+    std::fs::create_dir_all(&key)?;
+    let messenger = Messenger::new(&key, rows::memory::FIRST + rows::memory::CONNECTIONS)?;
+    rows::publish::run(&messenger, |name| arguments.wants("3", name), rounds, span)?;
     if arguments.wants("5", "connect") {
         rows::connect::row(&null_echo, &echoers, span).run(rounds)?;
+    }
+    if arguments.wants("4", "memory") {
+        rows::memory::run(&echoers, &messenger)?;
+    }
+    if arguments.wants("6", "durable") {
+        rows::durable::run(&arguments.dir, rounds, span * 2)?;
+    }
+    let instructions = [("7", "loops"), ("8", "instructions")];
+    let [loops, echo] = instructions.map(|(number, name)| arguments.wants(number, name));
+    if (loops || echo) && rows::instructions::possible() {
+        if loops {
+            rows::instructions::loops(&arguments.dir, &messenger)?;
+        }
+        if echo {
+            rows::instructions::echo()?;
+        }
     }
     if arguments.wants("latency", "latency") {
         rows::latency::run(&null_echo, &echoers, span * 4)?;
@@ -71,10 +93,7 @@ fn bench(words: &[String]) -> Outcome<()> {
 
 /// Builds what is measured, as it is released.
 fn build() -> Outcome<()> {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
-    let built = std::process::Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-        .args(["build", "--release", "--locked", "--bin", "stentor", "--examples"])
-        .args(["--manifest-path", manifest])
-        .status()?;
+    let wanted = ["build", "--release", "--locked", "--bin", "stentor", "--examples"];
+    let built = cargo().args(wanted).status()?;
     if built.success() { Ok(()) } else { Err("what is to be measured cannot be built".into()) }
 }
