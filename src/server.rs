@@ -216,6 +216,21 @@ fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
+/// How many connections the descriptors of this process could do for, and how many descriptors it
+/// could have: the hard limit.
+///
+/// # Errors
+/// The system does not tell.
+pub fn capacity() -> io::Result<(u64, u64)> {
+    let limit = rlimit::Resource::NOFILE.get_hard()?;
+    Ok((room_within(limit), limit))
+}
+
+/// Where the limit is tiny, half of it: a server without room for anyone is none.
+fn room_within(limit: u64) -> u64 {
+    limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2)
+}
+
 /// How many connections there is room for.
 fn room(config: &net::Config) -> usize {
     let limit = if config.raise_descriptors {
@@ -224,9 +239,7 @@ fn room(config: &net::Config) -> usize {
         rlimit::Resource::NOFILE.get_soft()
     };
     let Ok(limit) = limit else { return config.connections_max };
-    // Where the limit is tiny, half of it: a server without room for anyone is none.
-    let room = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
-    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    let room = usize::try_from(room_within(limit)).unwrap_or(usize::MAX);
     if config.connections_max == usize::MAX {
         log::info!("room for {room} connections: the limit of descriptors is {limit}");
     } else if room < config.connections_max {

@@ -10,6 +10,7 @@ use stentor::auth::jwt::OwnKey;
 use stentor::config::{Config, reference};
 use stentor::guard::origin::Origins;
 use stentor::launch::{DATA, bind};
+use stentor::server;
 use stentor::store::sqlite::{OpenError, Options, SqliteStore};
 
 use super::arguments::CheckArguments;
@@ -87,11 +88,9 @@ fn listen(config: &Config) -> Finding {
 
 /// Whether there are descriptors for as many connections as are configured.
 fn descriptors(config: &Config) -> Finding {
-    let Ok(limit) = rlimit::Resource::NOFILE.get_hard() else {
+    let Ok((room, limit)) = server::capacity() else {
         return Warn("the limit of open files cannot be read".into());
     };
-    // Where the limit is tiny, the server takes half of it.
-    let room = limit.saturating_sub(256).max(limit / 2);
     match config.guard.connections {
         Some(most) if u64::from(most) > room => Warn(format!(
             "open files limited to {limit}, so to {room} connections of {most}; \

@@ -2,6 +2,7 @@
 //!
 //! Law: every complaint names the file, the line and the column, and shows the place. Limit: a key
 //! is of a section; nothing is nested deeper.
+#![expect(clippy::disallowed_methods, reason = "the configuration is a file")]
 
 use std::fmt;
 use std::ops::Range;
@@ -41,7 +42,6 @@ impl Config {
     /// # Errors
     /// It cannot be read, is no TOML, or holds a key or value that does not fit.
     pub fn read_file(&mut self, path: &Path) -> Result<(), FileError> {
-        #[expect(clippy::disallowed_methods, reason = "the configuration is read here")]
         let text =
             std::fs::read_to_string(path).map_err(|error| FileError::Io(path.to_owned(), error))?;
         self.read_text(path, &text)

@@ -128,6 +128,14 @@ impl Config {
         self.give(key, &Given::One(value.to_owned()))
     }
 
+    /// Sets one key that is a list.
+    ///
+    /// # Errors
+    /// There is no such key, or it is no list.
+    pub fn set_list(&mut self, key: &str, values: Vec<String>) -> Result<(), Error> {
+        self.give(key, &Given::Many(values))
+    }
+
     /// Sets one key from `KEY=VALUE`.
     ///
     /// # Errors

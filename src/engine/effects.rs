@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::connection::Stage;
 use super::io::{Output, Outputs};
-use super::outbox::{Bytes, Room, recycle};
+use super::outbox::{Bytes, Room};
 use super::transport::Transport;
 use super::{DoorLabel, Engine};
 use crate::base::id::ConnectionId;
@@ -111,7 +111,7 @@ impl<H: Handler> Engine<H> {
         let found = self.connections.get(to).filter(|found| found.stage == Stage::Open);
         let Some(door) = found.and_then(|found| found.transport.door()) else {
             if let Segment::Own(frame) = segment {
-                recycle(frame.into_buffer(), &mut self.buffers);
+                self.spares.recycle(frame.into_buffer());
             }
             return;
         };
@@ -183,7 +183,7 @@ impl<H: Handler> Engine<H> {
     fn queue(&mut self, to: ConnectionId, bytes: Bytes, tag: Tag, out: &mut Outputs<H>) -> Room {
         let Some(found) = self.connections.get_mut(to) else { return Room::Queued };
         let before = found.outbox.bytes();
-        let room = found.outbox.push(bytes, tag, self.config.outbox_bytes);
+        let room = found.outbox.push(bytes, tag, self.config.outbox_bytes, &mut self.spares);
         let after = found.outbox.bytes();
         self.metrics.queued_bytes.add((after - before) as i64);
         if before == 0 && after > 0 {

@@ -40,6 +40,7 @@ use crate::base::timer::Wheel;
 use crate::handler::{Context, Effect, Handler, TimerKey};
 use crate::metrics::Registry;
 use connection::Connection;
+use outbox::Spares;
 
 /// The connections of one loop, and the handler that they talk to.
 #[derive(Debug)]
@@ -52,8 +53,8 @@ pub struct Engine<H: Handler> {
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
-    /// Buffers for the next replies.
-    buffers: Vec<Vec<u8>>,
+    /// Buffers and tables for the next replies.
+    spares: Spares,
     /// What this loop said to itself.
     local: VecDeque<H::Peer>,
     /// Connections whose stage or whose reading may have changed during this input.
@@ -77,7 +78,7 @@ impl<H: Handler> Engine<H> {
             timers: Wheel::new(),
             rng: Rng::new(seed),
             effects: Vec::new(),
-            buffers: Vec::new(),
+            spares: Spares::default(),
             local: VecDeque::new(),
             touched: Vec::new(),
             fired: Vec::new(),
@@ -153,7 +154,7 @@ impl<H: Handler> Engine<H> {
             self.metrics.sent_bytes.add(bytes as u64);
             self.metrics.queued_bytes.add(-(bytes as i64));
         }
-        found.outbox.sent(bytes, &mut self.buffers);
+        found.outbox.sent(bytes, &mut self.spares);
         let slow = found.outbox.over_since.is_some() || found.throttled;
         if slow || found.stage != connection::Stage::Open {
             self.touched.push(connection);
@@ -199,7 +200,7 @@ impl<H: Handler> Engine<H> {
             here: self.here,
             timers: &mut self.timers,
             effects: &mut self.effects,
-            buffers: &mut self.buffers,
+            buffers: &mut self.spares.buffers,
         };
         f(&mut self.handler, &mut context)
     }

@@ -1,7 +1,9 @@
 //! What is queued for one connection, counted in bytes.
 //!
 //! First in, first out. An entry knows which event of which channel it is, so that a queue which
-//! is too long can be thinned by channel. An outbox with nothing in it owns no memory to speak of.
+//! is too long can be thinned by channel. An outbox with nothing in it owns no memory: its table goes
+//! back to the [`Spares`] of its engine, so that neither an idle connection keeps one nor a busy one
+//! asks for another.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,8 +11,12 @@ use std::time::Duration;
 use crate::handler::{Class, Door, Tag};
 use crate::protocol::frame::{Frame, OwnFrame};
 
-/// An outbox longer than this gives its table back when it is empty.
-const ENTRIES_KEPT: usize = 16;
+/// Tables longer than this are not kept.
+const ENTRIES_KEPT: usize = 64;
+/// Spare tables, and spare buffers, of one engine.
+const SPARES_MAX: usize = 256;
+/// Buffers longer than this are not kept.
+const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
 /// Bytes in the framing of their connection.
 #[derive(Debug)]
@@ -29,6 +35,23 @@ impl Bytes {
             Self::Own(frame, Door::WebSocket) => frame.websocket(),
             Self::Own(frame, Door::Lines) => frame.line(),
             Self::Raw(bytes) => bytes,
+        }
+    }
+}
+
+/// What outboxes and replies have done with, for the next ones.
+#[derive(Debug, Default)]
+pub(super) struct Spares {
+    /// Empty buffers.
+    pub(super) buffers: Vec<Vec<u8>>,
+    tables: Vec<VecDeque<Entry>>,
+}
+
+impl Spares {
+    /// Keeps a buffer unless it is large or there are many.
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= BUFFER_BYTES_KEPT && self.buffers.len() < SPARES_MAX {
+            self.buffers.push(buffer);
         }
     }
 }
@@ -77,7 +100,13 @@ impl Outbox {
     /// Queues `bytes` unless they are an event and there is no room within `limit`.
     ///
     /// An empty queue takes anything: a reply longer than the limit has to go out some time.
-    pub(super) fn push(&mut self, bytes: Bytes, tag: Tag, limit: usize) -> Room {
+    pub(super) fn push(
+        &mut self,
+        bytes: Bytes,
+        tag: Tag,
+        limit: usize,
+        spares: &mut Spares,
+    ) -> Room {
         let more = bytes.as_slice().len();
         let fits = self.bytes == 0 || self.bytes.saturating_add(more) <= limit;
         if !fits && tag.class != Class::Reply {
@@ -85,6 +114,9 @@ impl Outbox {
         }
         if more > 0 {
             self.bytes += more;
+            if self.entries.capacity() == 0 {
+                self.entries = spares.tables.pop().unwrap_or_default();
+            }
             self.entries.push_back(Entry { bytes, tag });
         }
         Room::Queued
@@ -110,8 +142,8 @@ impl Outbox {
         })
     }
 
-    /// The first `sent` bytes are gone. Buffers go back to `buffers`.
-    pub(super) fn sent(&mut self, mut sent: usize, buffers: &mut Vec<Vec<u8>>) {
+    /// The first `sent` bytes are gone. What they lay in goes back to `spares`.
+    pub(super) fn sent(&mut self, mut sent: usize, spares: &mut Spares) {
         debug_assert!(sent <= self.bytes, "more sent than queued");
         self.bytes = self.bytes.saturating_sub(sent);
         while let Some(entry) = self.entries.front() {
@@ -123,11 +155,12 @@ impl Outbox {
             sent -= left;
             self.head = 0;
             if let Some(Entry { bytes: Bytes::Own(frame, _), .. }) = self.entries.pop_front() {
-                recycle(frame.into_buffer(), buffers);
+                spares.recycle(frame.into_buffer());
             }
         }
-        if self.entries.capacity() > ENTRIES_KEPT {
-            self.entries = VecDeque::new();
+        let table = std::mem::take(&mut self.entries);
+        if (1..=ENTRIES_KEPT).contains(&table.capacity()) && spares.tables.len() < SPARES_MAX {
+            spares.tables.push(table);
         }
     }
 
@@ -142,17 +175,6 @@ impl Outbox {
     /// The sum over the entries, for the invariants.
     pub(super) fn counted(&self) -> usize {
         self.parts().map(<[u8]>::len).sum()
-    }
-}
-
-/// Buffers worth keeping for the next reply.
-const BUFFER_BYTES_MAX: usize = 64 * 1024;
-const BUFFERS_MAX: usize = 256;
-
-/// Keeps a buffer unless it is large or there are many.
-pub(super) fn recycle(buffer: Vec<u8>, buffers: &mut Vec<Vec<u8>>) {
-    if buffer.capacity() <= BUFFER_BYTES_MAX && buffers.len() < BUFFERS_MAX {
-        buffers.push(buffer);
     }
 }
 
@@ -171,7 +193,10 @@ mod tests {
         for step in 1..=9 {
             let mut outbox = Outbox::default();
             for text in ["abc", "", "de", "fghi"] {
-                assert_eq!(outbox.push(raw(text), Tag::REPLY, 100), Room::Queued);
+                assert_eq!(
+                    outbox.push(raw(text), Tag::REPLY, 100, &mut Spares::default()),
+                    Room::Queued
+                );
             }
             let mut seen = Vec::new();
             while !outbox.is_empty() {
@@ -179,32 +204,45 @@ mod tests {
                 let all: Vec<u8> = outbox.parts().flatten().copied().collect();
                 let taken = step.min(all.len());
                 seen.extend_from_slice(&all[..taken]);
-                outbox.sent(taken, &mut Vec::new());
+                outbox.sent(taken, &mut Spares::default());
             }
             assert_eq!(seen, b"abcdefghi");
         }
     }
 
     #[test]
+    fn an_empty_outbox_owns_nothing_and_its_table_serves_again() {
+        let (mut spares, mut outbox) = (Spares::default(), Outbox::default());
+        outbox.push(raw("abc"), Tag::REPLY, 100, &mut spares);
+        outbox.sent(3, &mut spares);
+        assert_eq!((outbox.entries.capacity(), spares.tables.len()), (0, 1));
+        outbox.push(raw("abc"), Tag::REPLY, 100, &mut spares);
+        assert!(spares.tables.is_empty());
+    }
+
+    #[test]
     fn an_event_that_does_not_fit_is_told_and_a_reply_always_fits() {
         let mut outbox = Outbox::default();
-        assert_eq!(outbox.push(raw("longer than five"), EVENT, 5), Room::Queued);
-        assert_eq!(outbox.push(raw("x"), EVENT, 5), Room::None);
-        assert_eq!(outbox.push(raw("x"), Tag::REPLY, 5), Room::Queued);
+        assert_eq!(
+            outbox.push(raw("longer than five"), EVENT, 5, &mut Spares::default()),
+            Room::Queued
+        );
+        assert_eq!(outbox.push(raw("x"), EVENT, 5, &mut Spares::default()), Room::None);
+        assert_eq!(outbox.push(raw("x"), Tag::REPLY, 5, &mut Spares::default()), Room::Queued);
     }
 
     #[test]
     fn clearing_keeps_what_has_begun_to_go_out() {
         let mut outbox = Outbox::default();
         for text in ["abc", "de"] {
-            outbox.push(raw(text), Tag::REPLY, 100);
+            outbox.push(raw(text), Tag::REPLY, 100, &mut Spares::default());
         }
-        outbox.sent(1, &mut Vec::new());
+        outbox.sent(1, &mut Spares::default());
         outbox.clear();
         assert_eq!(outbox.parts().flatten().copied().collect::<Vec<u8>>(), b"bc");
         assert_eq!(outbox.bytes(), 2);
-        outbox.sent(2, &mut Vec::new());
-        outbox.push(raw("x"), Tag::REPLY, 100);
+        outbox.sent(2, &mut Spares::default());
+        outbox.push(raw("x"), Tag::REPLY, 100, &mut Spares::default());
         outbox.clear();
         assert!(outbox.is_empty());
     }

@@ -32,7 +32,15 @@ struct Home {
     /// Distinguishes this numbering from one that is started after it is forgotten.
     epoch: Box<str>,
     used: Duration,
+    /// Whether it is among the idle ones already, once however often it is used.
+    idle: bool,
     interest: Box<[Interest]>,
+}
+
+impl Home {
+    fn is_silent(&self) -> bool {
+        self.interest.iter().all(|interest| !interest.listens)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,6 +83,7 @@ impl Channels {
             top: 0,
             epoch: format!("{:016x}", rng.next_u64()).into(),
             used: now,
+            idle: false,
             interest: vec![Interest::default(); loops].into(),
         });
         home.used = now;
@@ -139,8 +148,11 @@ impl Channels {
 
     /// Remembers when a channel without listeners may be forgotten.
     fn rest(&mut self, channel: &Channel, now: Duration) {
-        let silent = |home: &Home| home.interest.iter().all(|interest| !interest.listens);
-        if self.homes.get(channel).is_some_and(silent) {
+        if let Some(home) = self.homes.get_mut(channel)
+            && home.is_silent()
+            && !home.idle
+        {
+            home.idle = true;
             self.idle.push_back((now, channel.clone()));
         }
     }
@@ -151,11 +163,13 @@ impl Channels {
             && *since + FORGET_AFTER <= now
         {
             let Some((since, channel)) = self.idle.pop_front() else { return };
-            let unused = |home: &Home| {
-                home.used <= since && home.interest.iter().all(|interest| !interest.listens)
-            };
-            if self.homes.get(&channel).is_some_and(unused) {
+            let Some(home) = self.homes.get_mut(&channel) else { continue };
+            home.idle = false;
+            if home.is_silent() && home.used <= since {
                 self.homes.remove(&channel);
+            } else {
+                // Used since: it is looked at again after as long.
+                self.rest(&channel, now);
             }
         }
     }
@@ -189,6 +203,23 @@ mod tests {
         let again = channels.number(&named("public:c"), later, &mut rng);
         assert_eq!((channels.len(), again.offset), (1, 1));
         assert_ne!(channels.number(&a, later, &mut rng).epoch, first.epoch);
+    }
+
+    #[test]
+    fn a_channel_that_is_only_published_to_is_idle_once() {
+        let (mut channels, mut rng) = (Channels::new(1, 1), Rng::new(1));
+        let a = named("public:a");
+        for second in 0..1000 {
+            channels.number(&a, NOW + Duration::from_secs(second), &mut rng);
+            assert_eq!(channels.idle.len(), 1);
+        }
+        // In use all the time, it has kept its numbers; left alone, it goes.
+        let last = NOW + Duration::from_secs(1000);
+        assert_eq!(channels.number(&a, last, &mut rng).offset, 1001);
+        for later in 1..=2 {
+            channels.number(&named("public:b"), last + later * FORGET_AFTER, &mut rng);
+        }
+        assert_eq!(channels.len(), 1);
     }
 
     #[test]

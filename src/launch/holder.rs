@@ -1,8 +1,7 @@
 //! Which process listens on a port, as far as `/proc` tells it (proc(5)).
 //!
 //! Limit: Linux; of the processes of others only root sees the sockets. Elsewhere nothing is found.
-
-#![expect(clippy::disallowed_methods, reason = "`/proc` is files")]
+#![expect(clippy::disallowed_methods, reason = "the kernel tells this in files")]
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! Binding the addresses, and what to say when one is taken.
+#![expect(clippy::disallowed_methods, reason = "whoever starts the server binds its listeners")]
 
 use std::fmt;
 use std::io;
@@ -75,7 +76,6 @@ pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the binary's listeners are bound here")]
 fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).map_err(|error| {
         let taken = error.kind() == io::ErrorKind::AddrInUse;

@@ -13,7 +13,7 @@ mod tests;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -189,12 +189,22 @@ impl Launched {
 /// Whatever is missing, in words for the person who starts it.
 pub fn launch(mut config: Config) -> Result<Launched, Error> {
     config.finish().map_err(Error::Config)?;
+    // First, so that nothing is made on the disk by a server that finds no port.
     let listeners = bind(&config.listen).map_err(|error| Error::Listen(Box::new(error)))?;
+    let (store, data) = open(&config)?;
+    assemble(config, listeners, store, data)
+}
+
+fn assemble(
+    config: Config,
+    listeners: Vec<TcpListener>,
+    store: Box<dyn Store>,
+    data: Data,
+) -> Result<Launched, Error> {
     let addresses = listeners.iter().map(|listener| listener.local_addr());
     let addresses = addresses.collect::<io::Result<Vec<_>>>()?;
     let loopback_only = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
     let origins = Origins::new(&config.allowed_origins, loopback_only).map_err(Error::Origin)?;
-    let (store, data) = open(&config)?;
     let key = match (&config.data, &data) {
         (None, Data::Memory { .. }) => OwnKey::random(),
         (dir, _) => OwnKey::load_or_create(dir.as_deref().unwrap_or(Path::new(DATA))),

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use super::*;
+use crate::store::memory::Fail;
 
 fn ephemeral() -> Config {
     Config {
@@ -65,14 +66,21 @@ fn one_connection_gets_an_account_a_group_and_every_reply() {
 }
 
 #[test]
-fn a_failed_store_ends_the_server_with_its_reason() {
-    let failure = Arc::new(Failure::default());
-    let mut launched = launch(ephemeral()).unwrap();
-    failure.handle.set(launched.handle()).unwrap();
-    launched.failure = failure.clone();
-    failure.declare("disk I/O error");
-    failure.declare("what came later does not count");
-    let error = launched.run().unwrap_err().to_string();
+fn an_fsync_that_fails_is_not_acknowledged_and_ends_the_server_with_its_reason() {
+    let store = MemoryStore::new();
+    store.fail_next(Fail::Fatal);
+    let data = Data::Memory { key: None };
+    let config = ephemeral();
+    let listeners = bind(&config.listen).unwrap();
+    let launched = assemble(config, listeners, Box::new(store), data).unwrap();
+    let address = launched.local_addrs()[0];
+    let server = std::thread::spawn(move || launched.run());
+    let got = lines(
+        address,
+        "{\"type\":\"register\",\"username\":\"ana\",\"password\":\"correct horse\"}\n",
+    );
+    assert!(got.iter().all(|line| line["status"] != "ok"), "{got:?}");
+    let error = server.join().unwrap().unwrap_err().to_string();
     assert!(error.contains("the store failed (disk I/O error)"), "{error}");
 }
 

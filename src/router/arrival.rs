@@ -137,7 +137,8 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
     }
 }
 
-/// Subscribes to the inbox and the chats; what changed since they were looked up comes on top.
+/// Subscribes to the chats; what changed since they were looked up comes on top. What is for the
+/// user alone finds its way by the user's home, and needs no subscription.
 fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome {
     let id = ask.connection;
     let Who::Arriving(_, arriving) = &mut ask.session_mut()?.who else { return Err(gone()) };
@@ -150,9 +151,11 @@ fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome 
             chats.push(chat);
         }
     }
-    let inbox = Channel::User(step.identity.user.clone());
+    if chats.is_empty() {
+        return arrive(ask, step);
+    }
     let mut by_home: Vec<Vec<Channel>> = vec![Vec::new(); ask.router.homes.len()];
-    for channel in chats.into_iter().map(Channel::Room).chain([inbox]) {
+    for channel in chats.into_iter().map(Channel::Room) {
         let added = ask.router.subscriptions.hold(&channel, id);
         if added.new {
             ask.session_mut()?.channels.push(added.number);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
-use super::slots::Lane;
+use super::slots::{Lane, Waiting};
 use super::{Router, accounts, basics, channels, chats, messages, tokens};
 use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
@@ -29,7 +29,7 @@ impl Router {
             }
             let (decoded, rest) = json::decode(text);
             let object = &text[..text.len() - rest.len()];
-            self.object(cx, id, decoded, object);
+            self.object(cx, id, decoded, Some(object));
             if rest.is_empty() {
                 return;
             }
@@ -37,13 +37,14 @@ impl Router {
         }
     }
 
-    /// Starts a request, or lets it wait for those before it.
+    /// Starts a request, or lets it wait for those before it. `object` is its text; a line that
+    /// holds no request has none.
     pub(super) fn object(
         &mut self,
         cx: &mut Context<'_, Self>,
         id: ConnectionId,
         decoded: Result<Decoded<'_>, Box<Refused<'_>>>,
-        object: &str,
+        object: Option<&str>,
     ) {
         let lane = self.lane(&decoded);
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -55,7 +56,11 @@ impl Router {
             let slot = session.slots.start(lane);
             self.start(cx, id, slot, decoded);
         } else {
-            session.slots.wait(object);
+            session.slots.wait(match (object, decoded) {
+                (Some(object), _) => Waiting::Object(object.into()),
+                (None, Err(refused)) => Waiting::Line(Box::new(refused.fault)),
+                (None, Ok(_)) => return,
+            });
         }
         self.hold_back(cx, id);
     }
@@ -182,7 +187,8 @@ impl Router {
     fn go_on(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.closing.is_some() {
-            if session.slots.is_empty() || session.slots.waiting_bytes() > 0 {
+            // What was begun is answered; what waited never begins.
+            if !session.slots.is_running() {
                 self.close_now(cx, id);
             }
             return;
@@ -195,7 +201,12 @@ impl Router {
             let Some(session) = self.sessions.get_mut(id) else { return };
             session.slots = slots;
             match next {
-                Some((slot, text)) => self.start(cx, id, slot, json::decode(&text).0),
+                Some((slot, Waiting::Object(text))) => {
+                    self.start(cx, id, slot, json::decode(&text).0);
+                }
+                Some((slot, Waiting::Line(fault))) => {
+                    self.start(cx, id, slot, Err(Box::new(Refused::line(*fault))));
+                }
                 None => break,
             }
         }

@@ -120,7 +120,13 @@ impl Router {
         let generations = self.channels.listen_all(&delivery.channel, cx.now.monotonic, cx.rng);
         for (to, generation) in generations.into_iter().enumerate() {
             let delivery = Delivery { generation: Some(generation), ..delivery.clone() };
-            cx.tell(LoopId(to as u16), Word::Deliver(Box::new(delivery)));
+            let to = LoopId(to as u16);
+            if to == cx.here {
+                // At once: who caused it is answered next, and may go on as what it is now.
+                self.deliver(cx, delivery);
+            } else {
+                cx.tell(to, Word::Deliver(Box::new(delivery)));
+            }
         }
     }
 

@@ -113,6 +113,16 @@ pub(super) fn get_messages(ask: &mut Ask<'_, '_>, request: &client::GetMessages<
     ask.read(Read::Messages { chat, user, before, after, limit }, Step::Page)
 }
 
+/// What a refusal is called where `to` names the other user.
+pub(super) fn fault(step: &Step, fault: Fault) -> Fault {
+    match step {
+        Step::Sent if fault.field.as_deref() == Some("other_user_id") => {
+            Fault { field: Some("to".into()), ..fault }
+        }
+        _ => fault,
+    }
+}
+
 #[derive(Serialize)]
 struct Sent<'a> {
     message: &'a ChatMessage,

@@ -342,6 +342,7 @@ impl Router {
         let fault = match &call.step {
             Some(Step::Token(step)) => tokens::fault(self, cx, step, fault),
             Some(Step::Account(step)) => accounts::fault(step, fault),
+            Some(Step::Message(step)) => messages::fault(step, fault),
             _ => fault,
         };
         if matches!(call.step, Some(Step::Arrival(_))) {

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::base::id::LoopId;
+use crate::message::fault::Fault;
 use crate::protocol::frame::OwnFrame;
 
 /// What a request may overlap with: only requests of the same lane, and only these two have one.
@@ -20,11 +21,32 @@ pub(super) enum Lane {
     Home(LoopId),
 }
 
+/// A longer table is given back when nothing is unanswered.
+const TABLE_KEPT: usize = 16;
+
+/// A request that may not start yet.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// Its text, to be decoded again.
+    Object(Box<str>),
+    /// A line that holds no request, and why.
+    Line(Box<Fault>),
+}
+
 #[derive(Debug)]
 enum Slot {
-    Waiting(Box<str>),
+    Waiting(Waiting),
     Running(Lane),
     Ready(OwnFrame),
+}
+
+impl Waiting {
+    const fn bytes(&self) -> usize {
+        match self {
+            Self::Object(text) => text.len(),
+            Self::Line(_) => 0,
+        }
+    }
 }
 
 /// The unanswered requests of one connection, oldest first.
@@ -70,15 +92,24 @@ impl Slots {
 
     /// A request starts now. Gives its number.
     pub(super) fn start(&mut self, lane: Lane) -> u64 {
+        if self.queue.capacity() == 0 {
+            // Most clients have one request under way: room for more costs memory while they idle.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(Slot::Running(lane));
         self.first + self.queue.len() as u64 - 1
     }
 
     /// A request waits for its turn.
-    pub(super) fn wait(&mut self, text: &str) {
+    pub(super) fn wait(&mut self, request: Waiting) {
         self.waiting += 1;
-        self.waiting_bytes += text.len();
-        self.queue.push_back(Slot::Waiting(text.into()));
+        self.waiting_bytes += request.bytes();
+        self.queue.push_back(Slot::Waiting(request));
+    }
+
+    /// Whether something was begun that is not answered yet.
+    pub(super) fn is_running(&self) -> bool {
+        self.queue.iter().any(|slot| matches!(slot, Slot::Running(_)))
     }
 
     /// The request has its answer.
@@ -96,28 +127,35 @@ impl Slots {
             return None;
         }
         self.first += 1;
-        match self.queue.pop_front() {
+        let reply = self.queue.pop_front();
+        if self.queue.is_empty() && self.queue.capacity() > TABLE_KEPT {
+            self.queue = VecDeque::new();
+        }
+        match reply {
             Some(Slot::Ready(reply)) => Some(reply),
             _ => None,
         }
     }
 
     /// The first request that waits, with its number, if `lane` of its text allows it to start now.
-    pub(super) fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(u64, Box<str>)> {
+    pub(super) fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(u64, Waiting)> {
         if self.waiting == 0 {
             return None;
         }
         let at = self.queue.iter().position(|slot| matches!(slot, Slot::Waiting(_)))?;
-        let Some(Slot::Waiting(text)) = self.queue.get(at) else { return None };
-        let lane = lane(text);
+        let Some(Slot::Waiting(request)) = self.queue.get(at) else { return None };
+        let lane = match request {
+            Waiting::Object(text) => lane(text),
+            Waiting::Line(_) => Lane::Alone,
+        };
         if !self.is_compatible(at, lane) {
             return None;
         }
         let slot = std::mem::replace(self.queue.get_mut(at)?, Slot::Running(lane));
-        let Slot::Waiting(text) = slot else { return None };
+        let Slot::Waiting(request) = slot else { return None };
         self.waiting -= 1;
-        self.waiting_bytes -= text.len();
-        Some((self.first + at as u64, text))
+        self.waiting_bytes -= request.bytes();
+        Some((self.first + at as u64, request))
     }
 
     pub(super) fn check(&self) {
@@ -168,16 +206,17 @@ mod tests {
     fn replies_keep_the_order_of_requests() {
         let mut slots = Slots::default();
         let (a, b) = (slots.start(Lane::Store), slots.start(Lane::Store));
-        slots.wait("c");
-        slots.wait("d");
+        slots.wait(Waiting::Object("c".into()));
+        slots.wait(Waiting::Object("d".into()));
         assert!(!slots.may_start(Lane::Store), "nothing overtakes who waits");
         slots.answer(b, reply("b"));
         assert!(popped(&mut slots).is_empty());
         assert!(slots.next(|_| Lane::Alone).is_none());
         slots.answer(a, reply("a"));
         assert_eq!(popped(&mut slots), ["a", "b"]);
-        let (c, text) = slots.next(|_| Lane::Alone).expect("c may start");
-        assert_eq!(&*text, "c");
+        let (c, request) = slots.next(|_| Lane::Alone).expect("c may start");
+        assert!(matches!(request, Waiting::Object(text) if &*text == "c"));
+        assert!(slots.is_running());
         assert!(slots.next(|_| Lane::Store).is_none(), "c runs alone");
         slots.answer(c, reply("c"));
         assert_eq!(popped(&mut slots), ["c"]);

@@ -20,18 +20,22 @@ impl Model {
         let mut broken = Vec::new();
         for (chat, steps) in &self.rooms {
             let mut member = false;
-            let mut may: Vec<(u64, Duration)> = Vec::new();
-            for step in steps {
+            let (mut may, mut all): (Vec<Told>, Vec<Told>) = (Vec::new(), Vec::new());
+            for step in steps.iter() {
                 member |= step.joined.contains(&period.user);
                 let left = step.left.as_ref() == Some(&period.user);
                 // The first event of a removal is the removal.
                 let hears = if left { 1 } else { step.offsets.len() };
-                if member && step.by != Some(period.pipe) {
-                    may.extend(step.offsets.iter().take(hears).map(|offset| (*offset, step.at)));
+                let told = step.offsets.iter().map(|offset| (*offset, step.at));
+                let told = told.filter(|_| step.by != Some(period.pipe));
+                all.extend(told.clone());
+                if member {
+                    may.extend(told.take(hears));
                 }
                 member &= !left;
             }
             let heard = period.rooms.get(chat).map(Vec::as_slice).unwrap_or_default();
+            let heard = heard.split_at(lead(&all, &may, heard, period.since)).1;
             if let Some(what) = mismatch(&may, heard, period.since, complete) {
                 broken.push(format!("pipe {} in {chat}: {what}", period.pipe));
             }
@@ -42,13 +46,29 @@ impl Model {
     }
 }
 
+/// An event's offset, and when it was committed.
+type Told = (u64, Duration);
+
+/// How many events of `heard` were committed before their hearer became a member and were still on
+/// the way to the room's home when the hearer, a member by then, arrived.
+///
+/// They are no secret, a member may read what was before; yet they must be without gap too.
+fn lead(all: &[Told], may: &[Told], heard: &[u64], since: Duration) -> usize {
+    let is_in = |offset: &u64| may.iter().any(|(known, _)| known == offset);
+    let count = heard.iter().position(is_in).unwrap_or(heard.len());
+    let Some(start) = heard.first().and_then(|first| all.iter().position(|(o, _)| o == first))
+    else {
+        return 0;
+    };
+    let before = all[start..].iter().take(count).filter(|(_, at)| *at <= since);
+    let next =
+        heard.get(count).is_none_or(|next| all.get(start + count).is_some_and(|(o, _)| o == next));
+    let same = before.map(|(offset, _)| offset).eq(&heard[..count]);
+    if same && next { count } else { 0 }
+}
+
 /// Why `heard` is not what it must be.
-fn mismatch(
-    may: &[(u64, Duration)],
-    heard: &[u64],
-    since: Duration,
-    complete: bool,
-) -> Option<String> {
+fn mismatch(may: &[Told], heard: &[u64], since: Duration, complete: bool) -> Option<String> {
     let first_must = may.iter().position(|(_, at)| *at > since).unwrap_or(may.len());
     let Some(first) = heard.first() else {
         let missing = complete && first_must < may.len();

@@ -147,7 +147,7 @@ impl World {
             let now = self.now;
             let room = self.plan.window.saturating_sub(self.pipes[pipe].unread);
             let Some(engine) = self.server.engine(home) else { return };
-            let queued: Vec<u8> = engine.queued(connection).flatten().copied().collect();
+            let queued = engine.queued(connection).collect::<Vec<&[u8]>>().concat();
             if queued.is_empty() || room == 0 {
                 self.pipes[pipe].wants = !queued.is_empty();
                 return;

@@ -51,7 +51,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("mio", &["src/net/", "src/server.rs"]),
     ("socket2", &["src/net/"]),
     ("signal_hook", &["src/net/"]),
-    ("rlimit", &["src/net/", "src/server.rs", "src/launch", "src/cli/check.rs"]),
+    ("rlimit", &["src/net/", "src/server.rs", "src/launch/", "src/cli/"]),
     ("crossbeam_channel", &["src/net/", "src/server.rs"]),
     ("rustls", &["src/net/"]),
     ("rusqlite", &["src/store/sqlite/"]),
