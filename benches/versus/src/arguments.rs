@@ -22,8 +22,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
         let dir = std::env::temp_dir().join(format!("versus-{}", std::process::id()));
-        let mut all =
-            Self { rounds: 11, span: Duration::from_millis(500), dir, rows: Vec::new() };
+        let mut all = Self { rounds: 11, span: Duration::from_millis(500), dir, rows: Vec::new() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"));

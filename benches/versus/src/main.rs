@@ -17,8 +17,8 @@ use std::process::ExitCode;
 
 use arguments::Arguments;
 use contestant::{Contestant, cargo, ours};
-use system::Outcome;
 use messenger::Messenger;
+use system::Outcome;
 use talk::Door;
 
 fn main() -> ExitCode {
@@ -45,8 +45,12 @@ fn bench(words: &[String]) -> Outcome<()> {
     build()?;
     system::pin_load()?;
     let (rounds, span) = (arguments.rounds, arguments.span);
-    let echoers =
-        vec![Contestant::new("stentor", &ours("echo"), &["--port", "0", "--loops", "1"], Door::WebSocket)];
+    let echoers = vec![Contestant::new(
+        "stentor",
+        &ours("echo"),
+        &["--port", "0", "--loops", "1"],
+        Door::WebSocket,
+    )];
     let broadcasters =
         vec![Contestant::new("stentor", &ours("broadcast"), &["--port", "0"], Door::WebSocket)];
     let null_echo = Contestant::null(&["echo"])?;

@@ -72,15 +72,17 @@ impl Running {
             if Instant::now() > patience {
                 return Err(format!("{command:?} never listened").into());
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::yield_now();
         }
         Ok(running)
     }
 
-    /// CPU time so far, nanoseconds. To be read when the server has nothing to do.
+    /// CPU time so far, nanoseconds, as soon as all its threads sleep: those are counted whole.
     pub(crate) fn cpu_ns(&self) -> io::Result<u64> {
-        // What was handled may still be being tidied up; a thread that sleeps is counted whole.
-        std::thread::sleep(Duration::from_millis(3));
+        let patience = Instant::now() + Duration::from_secs(1);
+        while !sleeps(self.child.id())? && Instant::now() < patience {
+            std::thread::yield_now();
+        }
         cpu_ns(self.child.id())
     }
 
@@ -115,6 +117,18 @@ fn spawn(command: &mut Command, cores: &[usize]) -> Outcome<Child> {
     let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
     pin_load()?;
     child.map_err(|error| format!("{command:?}: {error}").into())
+}
+
+/// Whether no thread of a process runs or wants to.
+fn sleeps(process: u32) -> io::Result<bool> {
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let Ok(text) = fs::read_to_string(task?.path().join("stat")) else { continue };
+        // The state follows the name, which stands in parentheses and may hold anything.
+        if text.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('R')) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// CPU time of a process, its threads that live together, nanoseconds.

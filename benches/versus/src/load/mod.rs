@@ -62,7 +62,8 @@ impl Poll {
     }
 
     pub(crate) fn ready(&self) -> impl Iterator<Item = usize> + use<> {
-        let places: Vec<usize> = self.events.iter().map(|event| event.data.u64() as usize).collect();
+        let places: Vec<usize> =
+            self.events.iter().map(|event| event.data.u64() as usize).collect();
         places.into_iter()
     }
 }

@@ -95,9 +95,8 @@ fn through_server(messenger: &Messenger, span: Duration) -> Outcome<Written> {
     let mut senders = Vec::with_capacity(SENDERS);
     for user in 0..SENDERS {
         let mut talk = messenger.enter(&server, Door::WebSocket, user)?;
-        let room = format!(
-            "{{\"type\":\"create_room\",\"name\":\"r{user}\",\"visibility\":\"private\"}}"
-        );
+        let room =
+            format!("{{\"type\":\"create_room\",\"name\":\"r{user}\",\"visibility\":\"private\"}}");
         let chat = talk.ask(&room)?;
         let id = chat.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next());
         let id = id.ok_or("a room without an id")?;
@@ -197,7 +196,8 @@ fn by_hand(path: &Path, group: usize, span: Duration) -> Outcome<Written> {
     let begin = Instant::now();
     while begin.elapsed() < span {
         let start = Instant::now();
-        let transaction = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction =
+            conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         {
             let mut message = transaction.prepare_cached(
                 "INSERT INTO messages (chat, seq, id, sender, content, created_at) \
@@ -223,9 +223,5 @@ fn by_hand(path: &Path, group: usize, span: Duration) -> Outcome<Written> {
         times.record(start.elapsed().as_nanos() as u64)?;
     }
     let per_second = count as f64 / begin.elapsed().as_secs_f64();
-    Ok(Written {
-        per_second,
-        p99_ns: times.value_at_quantile(0.99) as f64,
-        group: group as f64,
-    })
+    Ok(Written { per_second, p99_ns: times.value_at_quantile(0.99) as f64, group: group as f64 })
 }

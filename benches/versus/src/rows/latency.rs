@@ -11,7 +11,9 @@ const PAYLOAD: usize = 64;
 const PER_SECOND: f64 = 40_000.0;
 
 pub(crate) fn run(null: &Contestant, all: &[Contestant], span: Duration) -> Outcome<()> {
-    println!("\nEchoes of 64 B at {PER_SECOND} a second on {CONNECTIONS} connections, µs from when each was due:\n");
+    println!(
+        "\nEchoes of 64 B at {PER_SECOND} a second on {CONNECTIONS} connections, µs from when each was due:\n"
+    );
     println!("| who | p50 | p90 | p99 | p99.9 | most |\n|---|---|---|---|---|---|");
     for who in std::iter::once(null).chain(all) {
         let server = who.start()?;

@@ -37,10 +37,7 @@ fn print(row: &str, who: &str, each: f64, lines: Option<(f64, f64)>) {
     println!("| {row} | {who} | {each:.0} | {verdict} |");
 }
 
-fn grow(
-    server: &Running,
-    connect: impl Fn(usize) -> Outcome<std::net::TcpStream>,
-) -> Outcome<f64> {
+fn grow(server: &Running, connect: impl Fn(usize) -> Outcome<std::net::TcpStream>) -> Outcome<f64> {
     let mut streams = Vec::with_capacity(FIRST + CONNECTIONS);
     for user in 0..FIRST {
         streams.push(connect(user)?);

@@ -78,6 +78,8 @@ impl Row<'_> {
 
 /// The head of the table of rows 1, 2, 3 and 5.
 pub(crate) fn print_head() {
-    println!("| row | who | null ÷ its CPU time (quartiles) | CPU time each | done | CPU of server / load | |");
+    println!(
+        "| row | who | null ÷ its CPU time (quartiles) | CPU time each | done | CPU of server / load | |"
+    );
     println!("|---|---|---|---|---|---|---|");
 }

@@ -30,8 +30,7 @@ pub(crate) fn run(
     for (name, door, in_flight) in ROWS.into_iter().filter(|(name, ..)| wants(name)) {
         let message = framed(door, publication().as_bytes());
         let (_, given) = sample(messenger, door, &message, in_flight, WARM_UP)?;
-        let null =
-            Contestant::null(&["fan", &message.len().to_string(), &given.to_string()])?;
+        let null = Contestant::null(&["fan", &message.len().to_string(), &given.to_string()])?;
         let (null, message) = (&null, &message);
         let row = Row {
             name,
