@@ -1,0 +1,85 @@
+//! The rows of the table, a file for each kind.
+
+pub(crate) mod connect;
+pub(crate) mod durable;
+pub(crate) mod echo;
+pub(crate) mod fan;
+pub(crate) mod instructions;
+pub(crate) mod latency;
+pub(crate) mod memory;
+pub(crate) mod publish;
+
+use crate::stats::Quartiles;
+use crate::system::{Outcome, Sample};
+
+/// One way to measure: start, load, end.
+pub(crate) type Measure<'a> = Box<dyn Fn() -> Outcome<Sample> + 'a>;
+
+/// A row of server CPU time against null's, rounds paired.
+pub(crate) struct Row<'a> {
+    pub(crate) name: &'a str,
+    /// What is counted.
+    pub(crate) unit: &'a str,
+    /// The line that is to be reached, of the first contestant.
+    pub(crate) done: f64,
+    pub(crate) aim: f64,
+    pub(crate) null: Measure<'a>,
+    pub(crate) contestants: Vec<(String, Measure<'a>)>,
+}
+
+impl Row<'_> {
+    /// Measures all rounds and prints a line for each contestant.
+    pub(crate) fn run(&self, rounds: usize) -> Outcome<()> {
+        let mut null = Vec::new();
+        let mut theirs = vec![Vec::new(); self.contestants.len()];
+        for round in 0..rounds {
+            // Whoever comes first in one round comes last in the next.
+            let forward = round % 2 == 0;
+            if forward {
+                null.push((self.null)()?);
+            }
+            for (samples, (_, measure)) in theirs.iter_mut().zip(&self.contestants) {
+                samples.push(measure()?);
+            }
+            if !forward {
+                null.push((self.null)()?);
+            }
+        }
+        self.print("null", &null, None);
+        for ((name, _), samples) in self.contestants.iter().zip(&theirs) {
+            let pairs = null.iter().zip(samples);
+            let ratios = pairs.map(|(null, theirs)| null.each_ns() / theirs.each_ns()).collect();
+            self.print(name, samples, Some(Quartiles::of(ratios)));
+        }
+        Ok(())
+    }
+
+    fn print(&self, name: &str, samples: &[Sample], ratio: Option<Quartiles>) {
+        let of = |value: fn(&Sample) -> f64| Quartiles::of(samples.iter().map(value).collect());
+        let ratio_text = ratio.map_or("1.000".to_owned(), |ratio| ratio.to_string());
+        let ours = self.contestants.first().is_some_and(|(first, _)| first == name);
+        let verdict = match ratio.filter(|_| ours).map(|ratio| ratio.median) {
+            Some(median) if median >= self.aim => format!("aim {} reached", self.aim),
+            Some(median) if median >= self.done => format!("done {} reached", self.done),
+            Some(_) => format!("below {}", self.done),
+            None => String::new(),
+        };
+        println!(
+            "| {} | {name} | {ratio_text} | {:.3} µs/{} | {:.0}/s | {:.0} % / {:.0} % | {verdict} |",
+            self.name,
+            of(Sample::each_ns).median / 1e3,
+            self.unit,
+            of(|s| s.count as f64 * 1e9 / s.wall_ns as f64).median,
+            of(|s| 100.0 * s.server_ns as f64 / s.wall_ns as f64).median,
+            of(|s| 100.0 * s.load_ns as f64 / s.wall_ns as f64).median,
+        );
+    }
+}
+
+/// The head of the table of rows 1, 2, 3 and 5.
+pub(crate) fn print_head() {
+    println!(
+        "| row | who | null ÷ its CPU time (quartiles) | CPU time each | done | CPU of server / load | |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+}
