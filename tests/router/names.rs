@@ -1,20 +1,20 @@
 //! Names for what no scene can know: ids, tokens and times.
 //!
 //! An id becomes `#1`, `#2`… in the order in which they appear, a token `TOKEN1`, a refresh token
-//! `REFRESH1`, a time `@MS` since the scene began.
+//! `REFRESH1`, the numbering of a channel in memory `EPOCH1`, a time `@MS` since the scene began.
 
 /// What each name stands for.
 #[derive(Default)]
 pub(crate) struct Names {
     /// Name and text, in the order of their appearance.
     known: Vec<(String, String)>,
-    counts: [usize; 3],
+    counts: [usize; 4],
 }
 
-const KINDS: [&str; 3] = ["#", "TOKEN", "REFRESH"];
+const KINDS: [&str; 4] = ["#", "TOKEN", "REFRESH", "EPOCH"];
 
 impl Names {
-    /// A name for a text of one of the three kinds.
+    /// A name for a text of one of the kinds.
     pub(crate) fn name(&mut self, kind: usize, text: &str) -> String {
         if let Some((name, _)) = self.known.iter().find(|(_, known)| known == text) {
             return name.clone();
@@ -30,7 +30,13 @@ impl Names {
         let mut shown = String::new();
         let mut rest = text;
         while !rest.is_empty() {
-            let (name, len) = self.special(rest).unwrap_or_else(|| {
+            let epoch = if shown.ends_with(r#""epoch":""#) { rest.get(..16) } else { None };
+            let epoch = epoch.filter(|epoch| epoch.bytes().all(|b| b.is_ascii_hexdigit()));
+            let special = match epoch {
+                Some(epoch) => Some((self.name(3, epoch), 16)),
+                None => self.special(rest),
+            };
+            let (name, len) = special.unwrap_or_else(|| {
                 let c = rest.chars().next().unwrap_or_default();
                 (c.to_string(), c.len_utf8())
             });
