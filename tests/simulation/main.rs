@@ -98,7 +98,7 @@ const PLANTED: [(Planted, &str); 11] = [
 ];
 
 /// Seeds within which a planted bug is found.
-const CAUGHT_WITHIN: u64 = 16;
+const CAUGHT_WITHIN: u64 = 64;
 
 #[test]
 fn every_planted_bug_is_caught() {
