@@ -90,11 +90,12 @@ impl Talk {
             return Ok(String::from_utf8(self.until(b"\n")?)?);
         }
         loop {
-            let heads = [2, 4, 10].into_iter().filter_map(|head| {
+            let mut heads = [2, 4, 10].into_iter().filter_map(|head| {
                 let payload = wire::payload_bytes(self.pending.get(..head)?)?;
                 Some(head..head + payload)
             });
-            if let Some(payload) = heads.last().filter(|range| range.end <= self.pending.len()) {
+            if let Some(payload) = heads.next_back().filter(|range| range.end <= self.pending.len())
+            {
                 let rest = self.pending.split_off(payload.end);
                 let frame = std::mem::replace(&mut self.pending, rest);
                 return Ok(String::from_utf8(frame[payload].to_vec())?);
