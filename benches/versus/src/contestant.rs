@@ -1,6 +1,6 @@
 //! Who is measured: how it is started, and how it is spoken to.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -36,14 +36,18 @@ impl Contestant {
         Ok(Self::new("null", &std::env::current_exe()?, &arguments, Door::Raw))
     }
 
+    /// Starts it; one that is told a `PORT` gets a free one and says nothing.
     pub(crate) fn start(&self) -> Outcome<Running> {
-        Running::start(&mut self.command())
-    }
-
-    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments);
-        command
+        if !self.arguments.iter().any(|argument| argument == "PORT") {
+            return Running::start(command.args(&self.arguments));
+        }
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let port = address.port().to_string();
+        for argument in &self.arguments {
+            command.arg(if argument == "PORT" { &port } else { argument });
+        }
+        Running::start_silent(&mut command, address)
     }
 
     /// Connections that are ready to send messages.
@@ -55,17 +59,30 @@ impl Contestant {
         Ok(streams)
     }
 
+    /// Connections that hear what is published.
+    pub(crate) fn subscribe(&self, server: &Running, many: usize) -> Outcome<Vec<TcpStream>> {
+        let mut streams = Vec::with_capacity(many);
+        for _ in 0..many {
+            let mut talk = Talk::open(server.address, self.door, self.path)?;
+            talk.subscribe()?;
+            streams.push(talk.into_stream()?);
+        }
+        Ok(streams)
+    }
+
     /// A payload as a client sends it.
     pub(crate) fn framed(&self, payload: &[u8]) -> Vec<u8> {
         framed(self.door, payload)
     }
 
-    /// How messages with this payload are counted when the server sends them.
+    /// How messages with this payload, all `x`, are counted when the server sends them.
     pub(crate) fn answer(&self, payload: usize) -> Framing {
         match self.door {
-            Door::Raw => Framing::Fixed(payload),
-            Door::Lines => Framing::Lines,
+            Door::Raw | Door::Redis => Framing::Fixed(self.answer_bytes(payload)),
+            Door::Lines => Framing::Byte(b'\n'),
             Door::WebSocket => Framing::WebSocket,
+            // `MSG b 1 64`; a PING between them has no M.
+            Door::Nats => Framing::Byte(b'M'),
         }
     }
 
@@ -77,6 +94,10 @@ impl Contestant {
             (Door::WebSocket, 0..=125) => payload + 2,
             (Door::WebSocket, 126..=65_535) => payload + 4,
             (Door::WebSocket, _) => payload + 10,
+            (Door::Redis, _) => {
+                format!("*3\r\n$7\r\nmessage\r\n$1\r\nb\r\n${payload}\r\n\r\n").len() + payload
+            }
+            (Door::Nats, _) => format!("MSG b 1 {payload}\r\n\r\n").len() + payload,
         }
     }
 

@@ -32,10 +32,6 @@ impl Messenger {
         Ok(Self { dir: dir.to_owned(), tokens })
     }
 
-    pub(crate) const fn users(&self) -> usize {
-        self.tokens.len()
-    }
-
     /// The command that runs it, in memory or on the disk.
     pub(crate) fn command(&self, loops: usize, ephemeral: bool) -> Command {
         let mut command = Command::new(ours("stentor"));

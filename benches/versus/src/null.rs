@@ -60,8 +60,7 @@ fn serve(listener: &TcpListener, usage: &mut Use) -> io::Result<()> {
                 continue;
             }
             let place = token as usize;
-            loop {
-                let Some(socket) = &sockets[place] else { break };
+            while let Some(socket) = &sockets[place] {
                 match rustix::io::read(socket, &mut buffer[..]) {
                     Ok(taken) if taken > 0 => {
                         give(usage, &sockets, place, &buffer[..taken]);

@@ -16,6 +16,10 @@ pub(crate) enum Door {
     WebSocket,
     /// Lines.
     Lines,
+    /// RESP, Redis' own.
+    Redis,
+    /// NATS' own.
+    Nats,
 }
 
 /// A connection in its first words.
@@ -40,12 +44,28 @@ impl Talk {
                 return Err(format!("no upgrade: {}", String::from_utf8_lossy(&head)).into());
             }
         }
+        if door == Door::Nats {
+            talk.until(b"\r\n")?;
+            talk.stream.write_all(b"CONNECT {\"verbose\":false}\r\nPING\r\n")?;
+            talk.until(b"PONG\r\n")?;
+        }
         Ok(talk)
     }
 
-    /// Sends bytes as they are.
-    pub(crate) fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+    /// Subscribes, where a connection is not subscribed of itself.
+    pub(crate) fn subscribe(&mut self) -> Outcome<()> {
+        match self.door {
+            Door::Raw | Door::WebSocket | Door::Lines => {}
+            Door::Redis => {
+                self.stream.write_all(b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nb\r\n")?;
+                self.until(b":1\r\n")?;
+            }
+            Door::Nats => {
+                self.stream.write_all(b"SUB b 1\r\nPING\r\n")?;
+                self.until(b"PONG\r\n")?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends a message in the framing of the door.
@@ -70,11 +90,12 @@ impl Talk {
             return Ok(String::from_utf8(self.until(b"\n")?)?);
         }
         loop {
-            let heads = [2, 4, 10].into_iter().filter_map(|head| {
+            let mut heads = [2, 4, 10].into_iter().filter_map(|head| {
                 let payload = wire::payload_bytes(self.pending.get(..head)?)?;
                 Some(head..head + payload)
             });
-            if let Some(payload) = heads.last().filter(|range| range.end <= self.pending.len()) {
+            if let Some(payload) = heads.next_back().filter(|range| range.end <= self.pending.len())
+            {
                 let rest = self.pending.split_off(payload.end);
                 let frame = std::mem::replace(&mut self.pending, rest);
                 return Ok(String::from_utf8(frame[payload].to_vec())?);
@@ -125,5 +146,13 @@ pub(crate) fn framed(door: Door, payload: &[u8]) -> Vec<u8> {
         Door::Raw => payload.to_vec(),
         Door::WebSocket => wire::masked(payload),
         Door::Lines => [payload, b"\n"].concat(),
+        Door::Redis => {
+            let head = format!("*3\r\n$7\r\nPUBLISH\r\n$1\r\nb\r\n${}\r\n", payload.len());
+            [head.as_bytes(), payload, b"\r\n"].concat()
+        }
+        Door::Nats => {
+            let head = format!("PUB b {}\r\n", payload.len());
+            [head.as_bytes(), payload, b"\r\n"].concat()
+        }
     }
 }

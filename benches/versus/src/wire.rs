@@ -5,8 +5,8 @@
 pub(crate) enum Framing {
     /// All are this long.
     Fixed(usize),
-    /// One per line.
-    Lines,
+    /// Each holds this byte once.
+    Byte(u8),
     /// RFC 6455 §5.2, unmasked; control frames do not count.
     WebSocket,
 }
@@ -36,7 +36,7 @@ impl Counter {
                 self.bytes %= each;
                 whole as u64
             }
-            Framing::Lines => memchr::memchr_iter(b'\n', bytes).count() as u64,
+            Framing::Byte(byte) => memchr::memchr_iter(byte, bytes).count() as u64,
             Framing::WebSocket => self.take_frames(bytes),
         }
     }
@@ -112,7 +112,7 @@ mod tests {
         let frames = [&[0x81, 2, b'h', b'i'][..], &[0x89, 1, b'p'], &[0x82, 0], &long].concat();
         for (framing, bytes, messages) in [
             (Framing::WebSocket, &frames[..], 3),
-            (Framing::Lines, b"one\ntwo\n", 2),
+            (Framing::Byte(b'\n'), b"one\ntwo\n", 2),
             (Framing::Fixed(3), b"oneonetwo", 3),
         ] {
             for cut in 1..=bytes.len() {

@@ -75,18 +75,6 @@ impl Echoers {
         Ok(count)
     }
 
-    /// The same for a number of echoes on one connection, one after the other.
-    pub(crate) fn run_times(&mut self, times: u64) -> io::Result<()> {
-        for _ in 0..times {
-            self.begin(0, 1)?;
-            while self.all[0].in_flight > 0 {
-                self.poll.wait()?;
-                self.visit(0)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Reads, and goes on with a write that the kernel did not take whole.
     fn visit(&mut self, place: usize) -> io::Result<usize> {
         let echoer = &mut self.all[place];

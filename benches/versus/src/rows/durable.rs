@@ -62,7 +62,7 @@ pub(crate) fn run(dir: &Path, rounds: usize, span: Duration) -> Outcome<()> {
     println!("\nDurable messages of {SENDERS} senders, acknowledged after the fsync:\n");
     println!("| row | who | a second | p99 | group | ÷ bare (quartiles) | |");
     println!("|---|---|---|---|---|---|---|");
-    let mut line = |who: &str, all: &[Written], ratio: String, verdict: &str| {
+    let line = |who: &str, all: &[Written], ratio: String, verdict: &str| {
         println!(
             "| durable | {who} | {:.0} | {:.2} ms | {:.1} | {ratio} | {verdict} |",
             middle(all, |w| w.per_second),

@@ -7,6 +7,8 @@ use super::{Measure, Row};
 use crate::contestant::Contestant;
 use crate::load::fan::Fan;
 use crate::system::{Outcome, Sample, measure};
+use crate::talk::Door;
+use crate::wire::Framing;
 
 pub(crate) const SUBSCRIBERS: usize = 1000;
 pub(crate) const PAYLOAD: usize = 64;
@@ -41,11 +43,15 @@ fn sample(
     span: Duration,
 ) -> Outcome<Sample> {
     let server = who.start()?;
-    let mut streams = who.connect(&server, SUBSCRIBERS + 1)?;
-    let publisher = streams.pop().ok_or("no connection")?;
+    let subscribers = who.subscribe(&server, SUBSCRIBERS)?;
+    let publisher = who.connect(&server, 1)?.remove(0);
     let message = like.framed(&[b'x'; PAYLOAD]);
-    let delivery = crate::wire::Framing::Fixed(like.answer_bytes(PAYLOAD));
-    let mut load = Fan::new(publisher, streams, &message, in_flight, delivery)?;
+    // What null gives is of the same length, and means nothing.
+    let delivery = match who.door {
+        Door::Raw => Framing::Fixed(like.answer_bytes(PAYLOAD)),
+        _ => who.answer(PAYLOAD),
+    };
+    let mut load = Fan::new(publisher, subscribers, &message, in_flight, delivery)?;
     load.run(WARM_UP)?;
     Ok(measure(&server, || load.run(span))?)
 }

@@ -28,6 +28,7 @@ pub(crate) fn possible() -> bool {
 
 /// Row 7: two loops against one.
 pub(crate) fn loops(dir: &Path, messenger: &Messenger) -> Outcome<()> {
+    std::fs::create_dir_all(dir)?;
     let one = each_delivery(dir, messenger, 1)?;
     let two = each_delivery(dir, messenger, 2)?;
     let ratio = two / one;

@@ -59,7 +59,7 @@ fn sample(
 ) -> Outcome<(Sample, usize)> {
     let server = messenger.start()?;
     let (publisher, subscribers) = messenger.audience(&server, door, SUBSCRIBERS)?;
-    let framing = if door == Door::Lines { Framing::Lines } else { Framing::WebSocket };
+    let framing = if door == Door::Lines { Framing::Byte(b'\n') } else { Framing::WebSocket };
     let mut load = Fan::new(publisher, subscribers, message, in_flight, framing)?;
     load.run(WARM_UP)?;
     let bytes_before = load.received_bytes;
