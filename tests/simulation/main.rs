@@ -82,32 +82,35 @@ fn the_same_seed_is_the_same_run() {
     }
 }
 
-/// Each planted bug, the law that must notice it, and within how many seeds.
-const PLANTED: [(Planted, &str); 11] = [
-    (Planted::SyncLost, "I1"),
-    (Planted::AckBeforeSync, "I1"),
-    (Planted::NoDeduplication, "I3"),
-    (Planted::BatchReversed, "I7"),
-    (Planted::DeliveryLost, "I5"),
-    (Planted::DeliveryRepeated, "I5"),
-    (Planted::WordsOvertake, "I5"),
-    (Planted::CauserTold, "I5"),
-    (Planted::RemovalSkipped, "I10"),
-    (Planted::ReplyLost, "replies in the order of requests"),
-    (Planted::StaleReads, "I8"),
+/// Each planted bug and the laws that may notice it first: a run ends with the first broken one.
+const PLANTED: [(Planted, &[&str]); 11] = [
+    (Planted::SyncLost, &["I1 ", "I4 "]),
+    (Planted::AckBeforeSync, &["I1 ", "I4 "]),
+    (Planted::NoDeduplication, &["I3 "]),
+    (Planted::BatchReversed, &["I7 "]),
+    (Planted::DeliveryLost, &["I5 "]),
+    (Planted::DeliveryRepeated, &["I5 "]),
+    (Planted::WordsOvertake, &["I5 "]),
+    (Planted::CauserTold, &["I5 "]),
+    (Planted::RemovalSkipped, &["I10 "]),
+    (Planted::ReplyLost, &["replies in the order of requests"]),
+    (Planted::StaleReads, &["I8 "]),
 ];
 
 /// Seeds within which a planted bug is found.
-const CAUGHT_WITHIN: u64 = 64;
+const CAUGHT_WITHIN: u64 = 32;
 
 #[test]
 fn every_planted_bug_is_caught() {
-    for (planted, law) in PLANTED {
+    for (planted, laws) in PLANTED {
         let broken =
             (0..CAUGHT_WITHIN).flat_map(|seed| run(seed, 3, Some(planted), false).violations);
         let mut other = Vec::new();
-        let caught =
-            broken.inspect(|what| other.push(what.clone())).any(|what| what.starts_with(law));
-        assert!(caught, "{planted:?} breaks {law}, and nobody noticed; seen instead: {other:#?}");
+        let noticed = |what: &String| laws.iter().any(|law| what.starts_with(law));
+        let caught = broken.inspect(|what| other.push(what.clone())).any(|what| noticed(&what));
+        assert!(
+            caught,
+            "{planted:?} breaks {laws:?}, and nobody noticed; seen instead: {other:#?}"
+        );
     }
 }
