@@ -1,11 +1,12 @@
-//! `subscribe`, `unsubscribe`, `publish`: channels that live in memory.
+//! `subscribe`, `unsubscribe`, `publish`: channels that live in memory, and the logs of chats.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
+use super::events::{DURABLE_EPOCH, encode};
 use super::words::{Publication, Word};
-use crate::base::id::Address;
+use crate::base::id::{Address, Id};
 use crate::base::time::Timestamp;
 use crate::codec::json;
 use crate::handler::Context;
@@ -17,6 +18,7 @@ use crate::message::record::UserCard;
 use crate::message::{client, server};
 use crate::protocol::frame::Frame;
 use crate::protocol::websocket::Opcode;
+use crate::store::{Found, Read};
 
 use super::{Echo, Router};
 
@@ -25,6 +27,8 @@ use super::{Echo, Router};
 pub(super) enum Step {
     /// That the channel's home knows of this loop.
     Subscribe { channel: Channel, since: Option<(u64, Box<str>)> },
+    /// The log of a chat.
+    Log { chat: Id, since: Option<(u64, Box<str>)> },
     /// The place of a publication.
     Publish,
 }
@@ -65,7 +69,17 @@ fn forbidden() -> Fault {
 pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) -> Outcome {
     let channel = channel(&request.channel)?;
     may_listen(ask, &channel)?;
-    let since = request.since.as_ref().map(|since| (since.offset, since.epoch.as_str().into()));
+    let since: Option<(u64, Box<str>)> =
+        request.since.as_ref().map(|since| (since.offset, since.epoch.as_str().into()));
+    match channel {
+        Channel::Room(chat) => return read_log(ask, chat, since),
+        // The inbox holds nothing yet, and whatever comes finds its user anyway.
+        Channel::User(_) => {
+            let position = Position { offset: 0, epoch: DURABLE_EPOCH.into() };
+            return subscribed(ask, &channel, &position, since.as_ref(), Vec::new(), false);
+        }
+        Channel::Named(_) => {}
+    }
     let id = ask.connection;
     let limit = ask.router.config.channels_per_connection;
     let mine = ask.router.subscriptions.number(&channel);
@@ -83,6 +97,19 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
     let home = ask.router.homes.of_channel(&channel);
     let step = Step::Subscribe { channel: channel.clone(), since };
     ask.tell(home, step, |call| Word::Listen { call, channels: vec![channel] })
+}
+
+/// The log of a chat says where it stands, and what was missed. The connection listens already, so
+/// what is committed meanwhile may come before this reply as well as in it.
+fn read_log(ask: &mut Ask<'_, '_>, chat: Id, since: Option<(u64, Box<str>)>) -> Outcome {
+    let known = since.as_ref().filter(|(_, epoch)| **epoch == *DURABLE_EPOCH);
+    let read = Read::Log {
+        chat,
+        user: ask.me()?,
+        after: known.map(|(offset, _)| *offset),
+        limit: if since.is_some() { ask.router.config.history_page } else { 1 },
+    };
+    ask.read(read, Step::Log { chat, since })
 }
 
 /// Ends a subscription; there being none is no error.
@@ -195,8 +222,8 @@ struct Subscribed<'a> {
     epoch: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     recovered: Option<bool>,
-    /// None are kept yet.
-    events: [&'a RawValue; 0],
+    /// What was missed: of chats only, other channels keep nothing yet.
+    events: Vec<Box<RawValue>>,
     more: bool,
 }
 
@@ -210,22 +237,47 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             if let Some(number) = ask.router.subscriptions.number(&channel) {
                 ask.router.subscriptions.release(number, ask.connection);
             }
-            let recovered =
-                since.map(|(offset, epoch)| offset == position.offset && epoch == position.epoch);
+            subscribed(ask, &channel, &position, since.as_ref(), Vec::new(), false)
+        }
+        (Step::Log { chat, since }, Event::Found(Found::Log { events, top, more })) => {
+            let channel = Channel::Room(chat);
             let name = channel.to_string();
-            let (offset, epoch) = (position.offset, &*position.epoch);
-            ask.ok(&Subscribed {
-                channel: &name,
-                offset,
-                epoch,
-                recovered,
-                events: [],
-                more: false,
-            })
+            let missed = events.iter().filter(|_| since.is_some());
+            let events: Option<Vec<_>> =
+                missed.map(|logged| raw(&encode(ask.cx, &name, logged).1)).collect();
+            let Some(events) = events else {
+                return Err(Fault::new(Code::Internal, "the log could not be written"));
+            };
+            let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
+            let more = more && since.is_some();
+            subscribed(ask, &channel, &position, since.as_ref(), events, more)
         }
         (Step::Publish, Event::Published(position)) => reply(ask, &position),
         (_, event) => Err(unexpected(&event)),
     }
+}
+
+/// What a frame carries, to be put into a reply.
+fn raw(frame: &Frame) -> Option<Box<RawValue>> {
+    let text = std::str::from_utf8(frame.payload()).ok()?;
+    RawValue::from_string(text.to_owned()).ok()
+}
+
+fn subscribed(
+    ask: &mut Ask<'_, '_>,
+    channel: &Channel,
+    position: &Position,
+    since: Option<&(u64, Box<str>)>,
+    events: Vec<Box<RawValue>>,
+    more: bool,
+) -> Outcome {
+    let name = channel.to_string();
+    let (offset, epoch) = (position.offset, &*position.epoch);
+    let durable = matches!(channel, Channel::Room(_));
+    let recovered = since.map(|(seen, numbering)| {
+        **numbering == *epoch && (*seen == offset || (durable && *seen < offset))
+    });
+    ask.ok(&Subscribed { channel: &name, offset, epoch, recovered, events, more })
 }
 
 fn reply(ask: &mut Ask<'_, '_>, position: &Position) -> Outcome {

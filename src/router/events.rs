@@ -268,7 +268,7 @@ fn group_created(
 }
 
 /// A logged event with its offset.
-fn encode(cx: &mut Context<'_, Router>, channel: &str, logged: &Logged) -> (u64, Frame) {
+pub(super) fn encode(cx: &mut Context<'_, Router>, channel: &str, logged: &Logged) -> (u64, Frame) {
     #[derive(serde::Serialize)]
     struct Deleted {
         id: Id,

@@ -341,7 +341,7 @@ impl Router {
     ) {
         let Some(call) = self.take_call(cx, key) else { return };
         let fault = match &call.step {
-            Some(Step::Token(step)) => tokens::fault(self, cx, step, fault),
+            Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
             Some(Step::Account(step)) => accounts::fault(step, fault),
             Some(Step::Message(step)) => messages::fault(step, fault),
             _ => fault,

@@ -9,11 +9,11 @@ use super::session::Who;
 use super::words::{Revoked, Word};
 use super::{Router, accounts, arrival};
 use crate::auth::{Claims, Identity, TokenError, refresh};
-use crate::base::id::{Address, Id, UserId};
+use crate::base::id::{Address, ConnectionId, Id, UserId};
 use crate::base::time::Timestamp;
 use crate::handler::{Close, Context};
 use crate::message::client;
-use crate::message::close::{REVOKED, TOKEN_EXPIRED, TOKEN_INVALID};
+use crate::message::close::{OVERLOADED, REVOKED, TOKEN_EXPIRED, TOKEN_INVALID};
 use crate::message::fault::{Code, Fault};
 use crate::message::record::{Profile, Session};
 use crate::store::{Found, Read, Write, Written};
@@ -79,7 +79,7 @@ pub(super) fn revoked_fault(ask: &mut Ask<'_, '_>) -> Fault {
     token_fault(ask, TokenError::Revoked)
 }
 
-fn close_upgrade(router: &mut Router, id: crate::base::id::ConnectionId, code: Code) {
+fn close_upgrade(router: &mut Router, id: ConnectionId, code: Code) {
     let Some(session) = router.sessions.get_mut(id) else { return };
     if std::mem::take(&mut session.by_upgrade) {
         let expired = code == Code::TokenExpired;
@@ -285,6 +285,7 @@ pub(super) fn cut(
 pub(super) fn fault(
     router: &mut Router,
     cx: &mut Context<'_, Router>,
+    connection: ConnectionId,
     step: &Step,
     fault: Fault,
 ) -> Fault {
@@ -305,7 +306,16 @@ pub(super) fn fault(
             }
             fault
         }
-        _ => fault,
+        Step::Standing(_) | Step::Admit(_) => {
+            if let Some(session) = router.sessions.get_mut(connection)
+                && std::mem::take(&mut session.by_upgrade)
+            {
+                // It was not refused, nobody could say: the client is to try again later.
+                session.closing = Some(Close::new(OVERLOADED, "the token could not be checked"));
+            }
+            fault
+        }
+        Step::Logout { .. } | Step::List | Step::Revoke => fault,
     }
 }
 
