@@ -27,6 +27,10 @@ use crate::rig::{Rig, UPGRADE};
 /// channel's name, twice, its epoch, and the scratch of the JSON parser for what is nested.
 const BLOCKS: u64 = 5;
 
+/// Subscribers of each door. Not more, because it is not true of more: an engine keeps the tables of
+/// 256 emptied queues (`engine/outbox.rs`), and each receiver above that costs a block per turn.
+const SUBSCRIBERS: usize = 120;
+
 /// Publications that count.
 const MEASURED: usize = 200;
 
@@ -170,11 +174,11 @@ fn allocations(subscribers: usize, in_flight: usize) -> u64 {
 #[test]
 fn a_warm_publish_allocates_few_blocks_per_message_and_none_per_delivery() {
     for in_flight in [1, 8] {
-        let (few, many) = (allocations(1, in_flight), allocations(12, in_flight));
+        let (few, many) = (allocations(1, in_flight), allocations(SUBSCRIBERS, in_flight));
         assert!(
             few <= BLOCKS * MEASURED as u64,
             "{few} blocks for {MEASURED} messages, {in_flight} in flight"
         );
-        assert!(many <= few, "{} blocks for 4,400 more deliveries", many - few);
+        assert!(many <= few, "{} blocks for the deliveries to more receivers", many - few);
     }
 }

@@ -32,6 +32,11 @@ impl Messenger {
         Ok(Self { dir: dir.to_owned(), tokens })
     }
 
+    /// The log of its database, where it has one.
+    pub(crate) fn wal(&self) -> PathBuf {
+        self.dir.join("stentor.db-wal")
+    }
+
     /// The command that runs it, in memory or on the disk.
     pub(crate) fn command(&self, loops: usize, ephemeral: bool) -> Command {
         let mut command = Command::new(ours("stentor"));

@@ -142,6 +142,28 @@ pub(crate) fn cpu_ns(process: u32) -> io::Result<u64> {
     Ok(sum)
 }
 
+/// How much of the machine others use, per cent, while the bench does nothing.
+pub(crate) fn others_percent() -> Outcome<f64> {
+    let (busy_before, all_before) = ticks()?;
+    let until = Instant::now() + Duration::from_millis(300);
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+    let (busy, all) = ticks()?;
+    Ok(100.0 * (busy - busy_before) / (all - all_before).max(1.0))
+}
+
+/// Ticks that were worked in, and all, of all cores.
+fn ticks() -> Outcome<(f64, f64)> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let line = text.lines().next().ok_or("no /proc/stat")?;
+    let numbers: Vec<f64> = line.split_whitespace().skip(1).take(8).flat_map(str::parse).collect();
+    let all: f64 = numbers.iter().sum();
+    // Idle, and waiting for a disk.
+    let idle: f64 = numbers.iter().skip(3).take(2).sum();
+    Ok((all - idle, all))
+}
+
 /// One measurement: how much was done, and what it cost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {

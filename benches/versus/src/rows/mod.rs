@@ -10,7 +10,18 @@ pub(crate) mod memory;
 pub(crate) mod publish;
 
 use crate::stats::Quartiles;
-use crate::system::{Outcome, Sample};
+use crate::system::{self, Outcome, Sample};
+
+/// With more of the machine in use by others nothing is said to be reached or missed.
+const OTHERS_PERCENT_MAX: f64 = 10.0;
+
+/// A verdict, unless others had too much of the machine before or after.
+pub(crate) fn judged(others: f64, verdict: String) -> String {
+    if others > OTHERS_PERCENT_MAX {
+        return format!("not judged: others used {others:.0} % of the machine");
+    }
+    verdict
+}
 
 /// One way to measure: start, load, end.
 pub(crate) type Measure<'a> = Box<dyn Fn() -> Outcome<Sample> + 'a>;
@@ -30,6 +41,7 @@ pub(crate) struct Row<'a> {
 impl Row<'_> {
     /// Measures all rounds and prints a line for each contestant.
     pub(crate) fn run(&self, rounds: usize) -> Outcome<()> {
+        let before = system::others_percent()?;
         let mut null = Vec::new();
         let mut theirs = vec![Vec::new(); self.contestants.len()];
         for round in 0..rounds {
@@ -45,16 +57,17 @@ impl Row<'_> {
                 null.push((self.null)()?);
             }
         }
-        self.print("null", &null, None);
+        let others = before.max(system::others_percent()?);
+        self.print("null", &null, None, others);
         for ((name, _), samples) in self.contestants.iter().zip(&theirs) {
             let pairs = null.iter().zip(samples);
             let ratios = pairs.map(|(null, theirs)| null.each_ns() / theirs.each_ns()).collect();
-            self.print(name, samples, Some(Quartiles::of(ratios)));
+            self.print(name, samples, Some(Quartiles::of(ratios)), others);
         }
         Ok(())
     }
 
-    fn print(&self, name: &str, samples: &[Sample], ratio: Option<Quartiles>) {
+    fn print(&self, name: &str, samples: &[Sample], ratio: Option<Quartiles>, others: f64) {
         let of = |value: fn(&Sample) -> f64| Quartiles::of(samples.iter().map(value).collect());
         let ratio_text = ratio.map_or("1.000".to_owned(), |ratio| ratio.to_string());
         let ours = self.contestants.first().is_some_and(|(first, _)| first == name);
@@ -64,6 +77,7 @@ impl Row<'_> {
             Some(_) => format!("below {}", self.done),
             None => String::new(),
         };
+        let verdict = if verdict.is_empty() { verdict } else { judged(others, verdict) };
         println!(
             "| {} | {name} | {ratio_text} | {:.3} µs/{} | {:.0}/s | {:.0} % / {:.0} % | {verdict} |",
             self.name,
