@@ -13,8 +13,10 @@ use crate::protocol::frame::{Frame, OwnFrame};
 
 /// Tables longer than this are not kept.
 const ENTRIES_KEPT: usize = 64;
-/// Spare tables, and spare buffers, of one engine.
-const SPARES_MAX: usize = 256;
+/// Spare buffers of one engine.
+const BUFFERS_KEPT: usize = 256;
+/// Spare tables of one engine: a broadcast needs one for each receiver at once.
+const TABLES_KEPT: usize = 8192;
 /// Buffers longer than this are not kept.
 const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
@@ -50,7 +52,7 @@ pub(super) struct Spares {
 impl Spares {
     /// Keeps a buffer unless it is large or there are many.
     pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() <= BUFFER_BYTES_KEPT && self.buffers.len() < SPARES_MAX {
+        if buffer.capacity() <= BUFFER_BYTES_KEPT && self.buffers.len() < BUFFERS_KEPT {
             self.buffers.push(buffer);
         }
     }
@@ -159,7 +161,7 @@ impl Outbox {
             }
         }
         let table = std::mem::take(&mut self.entries);
-        if (1..=ENTRIES_KEPT).contains(&table.capacity()) && spares.tables.len() < SPARES_MAX {
+        if (1..=ENTRIES_KEPT).contains(&table.capacity()) && spares.tables.len() < TABLES_KEPT {
             spares.tables.push(table);
         }
     }

@@ -6,6 +6,7 @@
 //! a generation, so that an answer to an older word cannot undo a newer one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::hash::{NameMap, name_map};
@@ -30,7 +31,7 @@ struct Home {
     /// The newest offset, 0 when there is none.
     top: u64,
     /// Distinguishes this numbering from one that is started after it is forgotten.
-    epoch: Box<str>,
+    epoch: Arc<str>,
     used: Duration,
     /// Whether it is among the idle ones already, once however often it is used.
     idle: bool,
@@ -55,7 +56,7 @@ pub struct Position {
     /// The newest offset.
     pub offset: u64,
     /// The numbering it belongs to.
-    pub epoch: Box<str>,
+    pub epoch: Arc<str>,
 }
 
 impl Channels {
@@ -104,7 +105,7 @@ impl Channels {
         let interest = &mut home.interest[usize::from(who.0)];
         interest.listens = true;
         interest.generation += 1;
-        (interest.generation, Position { offset: home.top, epoch: home.epoch.clone() })
+        (interest.generation, Position { offset: home.top, epoch: Arc::clone(&home.epoch) })
     }
 
     /// The loop's last subscriber has gone; ignored when the home has spoken to it since
@@ -141,7 +142,7 @@ impl Channels {
         self.forget_idle(now);
         let home = self.home(channel, now, rng);
         home.top += 1;
-        let position = Position { offset: home.top, epoch: home.epoch.clone() };
+        let position = Position { offset: home.top, epoch: Arc::clone(&home.epoch) };
         self.rest(channel, now);
         position
     }

@@ -6,7 +6,7 @@ use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{Lane, Waiting};
 use super::{Router, accounts, basics, channels, chats, messages, tokens};
-use crate::base::id::ConnectionId;
+use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
@@ -77,6 +77,12 @@ impl Router {
     fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
         match decoded {
             Ok(Decoded { request: Request::Message(_), .. }) => Lane::Store,
+            // With one loop every channel is at home here.
+            Ok(Decoded { request: Request::Publish(_) | Request::Typing(_), .. })
+                if self.homes.len() == 1 =>
+            {
+                Lane::Home(LoopId(0))
+            }
             Ok(Decoded { request: Request::Publish(publish), .. }) => {
                 Channel::parse(&publish.channel)
                     .map_or(Lane::Alone, |channel| Lane::Home(self.homes.of_channel(&channel)))

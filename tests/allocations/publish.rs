@@ -25,7 +25,7 @@ use crate::rig::{Rig, UPGRADE};
 
 /// Blocks of one publication. The aim is 1, the frame that its receivers share; the others are the
 /// channel's name, twice, its epoch, and the scratch of the JSON parser for what is nested.
-const BLOCKS: u64 = 5;
+const BLOCKS: u64 = 3;
 
 /// Subscribers of each door. Not more, because it is not true of more: an engine keeps the tables of
 /// 256 emptied queues (`engine/outbox.rs`), and each receiver above that costs a block per turn.
