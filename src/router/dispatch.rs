@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
-use super::slots::Lane;
+use super::slots::{Lane, Waiting};
 use super::{Router, accounts, basics, channels, chats, messages, tokens};
 use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
@@ -29,7 +29,7 @@ impl Router {
             }
             let (decoded, rest) = json::decode(text);
             let object = &text[..text.len() - rest.len()];
-            self.object(cx, id, decoded, object);
+            self.object(cx, id, decoded, Some(object));
             if rest.is_empty() {
                 return;
             }
@@ -37,13 +37,14 @@ impl Router {
         }
     }
 
-    /// Starts a request, or lets it wait for those before it.
+    /// Starts a request, or lets it wait for those before it; without a text to decode again its
+    /// refusal waits.
     pub(super) fn object(
         &mut self,
         cx: &mut Context<'_, Self>,
         id: ConnectionId,
         decoded: Result<Decoded<'_>, Box<Refused<'_>>>,
-        object: &str,
+        object: Option<&str>,
     ) {
         let lane = self.lane(&decoded);
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -55,7 +56,11 @@ impl Router {
             let slot = session.slots.start(lane);
             self.start(cx, id, slot, decoded);
         } else {
-            session.slots.wait(object);
+            let waiting = match (decoded, object) {
+                (Err(refused), None) => Waiting::Refused(Box::new(refused.fault)),
+                (_, text) => Waiting::Object(text.unwrap_or_default().into()),
+            };
+            session.slots.wait(waiting);
         }
         self.hold_back(cx, id);
     }
@@ -189,13 +194,17 @@ impl Router {
         }
         loop {
             let Some(session) = self.sessions.get_mut(id) else { return };
-            // The text is decoded again: what waits keeps no borrowed request.
             let mut slots = std::mem::take(&mut session.slots);
             let next = slots.next(|text| self.lane(&json::decode(text).0));
             let Some(session) = self.sessions.get_mut(id) else { return };
             session.slots = slots;
             match next {
-                Some((slot, text)) => self.start(cx, id, slot, json::decode(&text).0),
+                Some((slot, Waiting::Object(text))) => {
+                    self.start(cx, id, slot, json::decode(&text).0);
+                }
+                Some((slot, Waiting::Refused(fault))) => {
+                    self.start(cx, id, slot, Err(Box::new(Refused::unread(*fault))));
+                }
                 None => break,
             }
         }

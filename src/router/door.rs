@@ -151,7 +151,7 @@ impl Router {
         if text.starts_with('{') {
             let (decoded, rest) = json::decode(text);
             if rest.is_empty() {
-                return self.object(cx, id, decoded, text);
+                return self.object(cx, id, decoded, Some(text));
             }
             return self.refuse_line(cx, id, bad_line("something follows the object"));
         }
@@ -168,9 +168,7 @@ impl Router {
 
     /// A line that holds no request is answered in its turn like any other.
     fn refuse_line(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, fault: Fault) {
-        let refused = Refused { word: "error".into(), request_id: None, fault };
-        // What waits is decoded again, and refused again for the same reason.
-        self.object(cx, id, Err(Box::new(refused)), "\u{0}");
+        self.object(cx, id, Err(Box::new(Refused::unread(fault))), None);
     }
 
     /// The client goes: everything before it is answered, then a reply, then goodbye.

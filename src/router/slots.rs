@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::base::id::LoopId;
+use crate::message::fault::Fault;
 use crate::protocol::frame::OwnFrame;
 
 /// What a request may overlap with: only requests of the same lane, and only these two have one.
@@ -20,9 +21,27 @@ pub(super) enum Lane {
     Home(LoopId),
 }
 
+/// A request that may not start yet.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// Its text, to be decoded again: what waits keeps no borrowed request.
+    Object(Box<str>),
+    /// What was no object, and what it will be told.
+    Refused(Box<Fault>),
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Object(text) => text.len(),
+            Self::Refused(_) => 1,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Slot {
-    Waiting(Box<str>),
+    Waiting(Waiting),
     Running(Lane),
     Ready(OwnFrame),
 }
@@ -75,10 +94,10 @@ impl Slots {
     }
 
     /// A request waits for its turn.
-    pub(super) fn wait(&mut self, text: &str) {
+    pub(super) fn wait(&mut self, waiting: Waiting) {
         self.waiting += 1;
-        self.waiting_bytes += text.len();
-        self.queue.push_back(Slot::Waiting(text.into()));
+        self.waiting_bytes += waiting.bytes();
+        self.queue.push_back(Slot::Waiting(waiting));
     }
 
     /// The request has its answer.
@@ -103,21 +122,23 @@ impl Slots {
     }
 
     /// The first request that waits, with its number, if `lane` of its text allows it to start now.
-    pub(super) fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(u64, Box<str>)> {
+    pub(super) fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(u64, Waiting)> {
         if self.waiting == 0 {
             return None;
         }
         let at = self.queue.iter().position(|slot| matches!(slot, Slot::Waiting(_)))?;
-        let Some(Slot::Waiting(text)) = self.queue.get(at) else { return None };
-        let lane = lane(text);
+        let lane = match self.queue.get(at) {
+            Some(Slot::Waiting(Waiting::Object(text))) => lane(text),
+            _ => Lane::Alone,
+        };
         if !self.is_compatible(at, lane) {
             return None;
         }
         let slot = std::mem::replace(self.queue.get_mut(at)?, Slot::Running(lane));
-        let Slot::Waiting(text) = slot else { return None };
+        let Slot::Waiting(waiting) = slot else { return None };
         self.waiting -= 1;
-        self.waiting_bytes -= text.len();
-        Some((self.first + at as u64, text))
+        self.waiting_bytes -= waiting.bytes();
+        Some((self.first + at as u64, waiting))
     }
 
     pub(super) fn check(&self) {
@@ -168,16 +189,17 @@ mod tests {
     fn replies_keep_the_order_of_requests() {
         let mut slots = Slots::default();
         let (a, b) = (slots.start(Lane::Store), slots.start(Lane::Store));
-        slots.wait("c");
-        slots.wait("d");
+        for text in ["c", "d"] {
+            slots.wait(Waiting::Object(text.into()));
+        }
         assert!(!slots.may_start(Lane::Store), "nothing overtakes who waits");
         slots.answer(b, reply("b"));
         assert!(popped(&mut slots).is_empty());
         assert!(slots.next(|_| Lane::Alone).is_none());
         slots.answer(a, reply("a"));
         assert_eq!(popped(&mut slots), ["a", "b"]);
-        let (c, text) = slots.next(|_| Lane::Alone).expect("c may start");
-        assert_eq!(&*text, "c");
+        let (c, waiting) = slots.next(|_| Lane::Alone).expect("c may start");
+        assert!(matches!(waiting, Waiting::Object(text) if &*text == "c"));
         assert!(slots.next(|_| Lane::Store).is_none(), "c runs alone");
         slots.answer(c, reply("c"));
         assert_eq!(popped(&mut slots), ["c"]);

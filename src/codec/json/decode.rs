@@ -32,6 +32,14 @@ pub struct Refused<'a> {
     pub fault: Fault,
 }
 
+impl Refused<'_> {
+    /// The refusal of what could not be read as an object.
+    #[must_use]
+    pub const fn unread(fault: Fault) -> Self {
+        Self { word: Cow::Borrowed("error"), request_id: None, fault }
+    }
+}
+
 /// Decodes the first object of `text`, and gives what follows it without leading white space.
 ///
 /// A frame may hold several objects: call again until nothing follows. On lines something that
