@@ -1,0 +1,17 @@
+//! Attacks on the real binary over real sockets, one test per row of a catalogue of what strangers
+//! do to servers: each is named by its row (`sn` sniffing, `ht` HTTP, `fr fg u8 cl` frames, `ln`
+//! lines, `sl` slow peers, `rx` exhaustion, `xo in` origins and injection).
+//!
+//! Law: the stated answer, and the oracle of `server.rs` after every attack. Limit: loads are
+//! bounded, so that all of it runs in a minute or so beside other tests.
+#![cfg(all(feature = "cli", target_os = "linux"))]
+
+mod framing;
+mod http;
+mod limits;
+mod lines;
+mod origin;
+mod peer;
+mod server;
+mod slow;
+mod sniffing;
