@@ -188,6 +188,9 @@ impl Decoder {
     /// Reads the header at `at`, or keeps what there is of it.
     fn header(&mut self, bytes: &[u8], at: &mut usize) -> Result<Option<Frame>, Error> {
         let rest = bytes.get(*at..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(None);
+        }
         let Stage::Header { bytes: mut held, len } = self.stage else { return Ok(None) };
         let (header, taken) = if len == 0 {
             (rest, 0)
