@@ -310,6 +310,7 @@ fn ln_12_who_asks_fifty_thousand_times_at_once_is_answered_and_delays_nobody() {
         writer.shutdown(Shutdown::Write).expect("half-closed");
     });
     let said = objects(&rest(&mut stream));
+    drop(stream);
     asked.join().expect("it was sent");
     let ids: Vec<u64> = said.iter().filter_map(|reply| reply["request_id"].as_u64()).collect();
     assert!(ids.into_iter().eq(0..50_000), "{} replies", said.len());
