@@ -331,3 +331,31 @@ fn ln_13_what_waits_its_turn_is_refused_in_the_same_words() {
     }
     server.judge();
 }
+
+#[test]
+fn ln_14_what_follows_a_registration_is_read_by_the_limits_of_a_user() {
+    let server = Server::start(&[]);
+    let long = format!("{{\"type\":\"ping\",\"x\":\"{}\"}}\n", "x".repeat(60_000));
+    for (name, pings) in [("one", 1), ("more", 40)] {
+        let register = format!(
+            "{{\"type\":\"register\",\"username\":\"{name}\",\"password\":\"correct horse\"}}\n"
+        );
+        let bytes = register + &long.repeat(pings) + "whoami";
+        let said = objects(&answer(&server.address, bytes.as_bytes(), true));
+        assert_eq!(said.len(), pings + 3, "{:?}", said.last());
+        assert!(said[1..].iter().all(|reply| reply["status"] == "ok"), "{said:?}");
+    }
+    let upgrade = crate::peer::UPGRADE.as_bytes();
+    let register = "{\"type\":\"register\",\"username\":\"w\",\"password\":\"correct horse\"}";
+    let frames = [
+        upgrade,
+        &crate::peer::text(register),
+        &crate::peer::text(&long),
+        &crate::peer::close(1000),
+    ];
+    let said = answer(&server.address, &frames.concat(), false);
+    let said = crate::peer::frames(crate::peer::after_upgrade(&said));
+    let last = said.get(2).expect("hello, the registration, the ping");
+    assert!(last.1.starts_with(b"{\"type\":\"ping\",\"status\":\"ok\""), "{said:?}");
+    server.judge();
+}
