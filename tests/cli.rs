@@ -102,6 +102,8 @@ fn what_was_acknowledged_is_there_after_a_restart_and_a_token_made_here_is_good(
     assert_eq!(told[2]["data"]["chats"][0]["name"], "g");
     let told = server.ask(&format!("{{\"type\":\"auth\",\"token\":\"{token}\"}}\nwhoami\n"));
     assert_eq!(told[2]["data"]["role"], "service", "{told:?}");
+    let session = told[1]["data"].get("session_id");
+    assert!(session.is_some_and(serde_json::Value::is_null), "it is of no session: {told:?}");
     let (status, said, _) = folder.run(&["check", "--data", "d", "--listen", "127.0.0.1:0"]);
     assert!(status.success() && said.contains("warn data    another server"), "{said}");
     assert!(server.terminate().success());

@@ -81,8 +81,14 @@ impl Staff {
             .into_iter()
             .map(|reader| look_ups(reader, post.clone(), clock, registry.block()));
         let hashers = (0..hashers).map(|_| hashes(post.clone(), clock, registry.block()));
-        let writer =
-            Writer { store, clock, failure, post: post.clone(), metrics: registry.block() };
+        let writer = Writer {
+            store,
+            clock,
+            failure,
+            post: post.clone(),
+            metrics: registry.block(),
+            disk: Disk::default(),
+        };
         Ok(Arc::new(Crews {
             writer: Batcher::start("writer", WRITES_MAX, BATCH_MAX, writer)?,
             readers: Pool::start("reader", READS_MAX, readers.collect())?,
@@ -140,6 +146,33 @@ struct Writer {
     failure: Arc<Failure>,
     post: Post,
     metrics: Arc<Metrics>,
+    disk: Disk,
+}
+
+/// What the operator knows of the disk: told once that it is full, and once that it is not.
+#[derive(Default)]
+struct Disk {
+    full: bool,
+}
+
+impl Disk {
+    /// Whether it is full, when that has changed with this end of a write.
+    fn turned(&mut self, end: &Finished) -> Option<bool> {
+        let full = match end {
+            Finished::Written(Err(store::Error::Full)) => true,
+            Finished::Written(Ok(_)) => false,
+            _ => return None,
+        };
+        (std::mem::replace(&mut self.full, full) != full).then_some(full)
+    }
+
+    fn watch(&mut self, end: &Finished) {
+        match self.turned(end) {
+            Some(true) => log::error!("the disk is full: writes are refused until it is not"),
+            Some(false) => log::info!("the disk has room again"),
+            None => {}
+        }
+    }
 }
 
 impl Batch<Job> for Writer {
@@ -154,6 +187,7 @@ impl Batch<Job> for Writer {
             if let Finished::Written(Err(store::Error::Fatal(why))) = &end.result {
                 self.failure.declare(why);
             }
+            self.disk.watch(&end.result);
             self.post.deliver(end);
         }
     }
@@ -236,4 +270,28 @@ fn hashes(post: Post, clock: Clock, metrics: Arc<Metrics>) -> impl FnMut(Job) + 
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Error, Written};
+
+    #[test]
+    fn a_full_disk_is_told_once_and_so_is_room() {
+        let mut disk = Disk::default();
+        let full = || Finished::Written(Err(Error::Full));
+        let fine = || Finished::Written(Ok(Written::Revoked { sessions: Vec::new() }));
+        let refused = || Finished::Written(Err(Error::Unavailable("busy".into())));
+        for (end, turned) in [
+            (fine(), None),
+            (full(), Some(true)),
+            (full(), None),
+            (refused(), None),
+            (fine(), Some(false)),
+            (fine(), None),
+        ] {
+            assert_eq!(disk.turned(&end), turned);
+        }
+    }
 }

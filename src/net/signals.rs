@@ -1,15 +1,19 @@
 //! SIGTERM and SIGINT as bytes in a pipe that loop 0 polls: no thread, no handler of our own.
 //!
-//! Limit: after a server with signals has ended the process ignores both, because the default
+//! SIGXFSZ is caught too, and only so that the write that caused it fails instead of the process.
+//!
+//! Limit: after a server with signals has ended the process ignores them, because the default
 //! action is not put back.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::Arc;
 
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::low_level::{pipe, unregister};
 
 /// The reading end; dropping it gives the signals up.
@@ -27,6 +31,8 @@ impl Signals {
         for signal in [SIGTERM, SIGINT] {
             this.ids.push(pipe::register(signal, writer.try_clone()?)?);
         }
+        // A write over RLIMIT_FSIZE is an error to whoever wrote, not the end of everybody.
+        this.ids.push(flag::register(SIGXFSZ, Arc::default())?);
         registry.register(&mut this.pipe, token, Interest::READABLE)?;
         Ok(this)
     }

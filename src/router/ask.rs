@@ -250,7 +250,7 @@ pub(super) fn refused(error: &store::Error) -> Fault {
 #[derive(Debug, Serialize)]
 pub(super) struct SignedIn<'a> {
     pub(super) user: &'a Profile,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// `null`, as `whoami` has it, for a token that is of no session here.
     pub(super) session_id: Option<Id>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<&'a str>,

@@ -108,9 +108,12 @@ impl Session {
         }
     }
 
-    /// Whether so much is unanswered that nothing more is taken.
+    /// Whether so much is unanswered that nothing more is taken; without a user, anything: what
+    /// follows a `login` is read by the limits of whoever that makes the client (SPEC §3, order).
     pub(super) fn is_full(&self) -> bool {
-        self.slots.len() >= UNANSWERED_MAX || self.slots.waiting_bytes() >= WAITING_BYTES_MAX
+        (self.user().is_none() && !self.slots.is_empty())
+            || self.slots.len() >= UNANSWERED_MAX
+            || self.slots.waiting_bytes() >= WAITING_BYTES_MAX
     }
 
     /// Whether anything more is taken at all.

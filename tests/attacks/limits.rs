@@ -9,7 +9,7 @@ use crate::peer::{
     Peer, UPGRADE, after_upgrade, answer, connect, frames, http_get, objects, pour, rest, status,
     text,
 };
-use crate::server::Server;
+use crate::server::{Server, spawn};
 
 #[test]
 fn rx_01_without_descriptors_it_waits_and_goes_on_by_itself() {
@@ -190,14 +190,12 @@ fn rx_16_rates_are_of_the_user_and_say_when_to_come_back() {
 #[test]
 fn rx_17_hundreds_of_requests_in_one_frame_are_answered_in_order() {
     let server = Server::start(&[]);
-    let mut stream = connect(&server.address);
     let requests: String =
         (0..400).map(|n| format!("{{\"type\":\"ping\",\"request_id\":{n}}} ")).collect();
     let mut bytes = UPGRADE.as_bytes().to_vec();
     bytes.extend(text(&requests));
     bytes.extend(crate::peer::close(1000));
-    pour(&mut stream, &bytes);
-    let said = rest(&mut stream);
+    let said = answer(&server.address, &bytes, false);
     let replies = frames(after_upgrade(&said));
     let ids = replies.iter().filter(|(first, _)| *first == 0x81).skip(1).map(|(_, reply)| {
         serde_json::from_slice::<serde_json::Value>(reply).expect("JSON")["request_id"].as_u64()
@@ -205,4 +203,37 @@ fn rx_17_hundreds_of_requests_in_one_frame_are_answered_in_order() {
     let count = replies.len() as u64 - 2;
     assert!(count == 400 && ids.eq((0..count).map(Some)), "{count} replies");
     server.judge();
+}
+
+#[test]
+fn rx_18_a_limit_of_file_size_ends_the_server_in_words_and_loses_nothing_acknowledged() {
+    let data = std::env::temp_dir().join(format!("stentor-attacks-{}", std::process::id()));
+    let binary = env!("CARGO_BIN_EXE_stentor");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -f 1200; exec \"$0\" \"$@\"", binary, "--data"]).arg(&data);
+    let (child, address) = spawn(shell, &[]);
+    let mut user = Peer::lines(&address);
+    user.register("filler");
+    let group = json!({"type": "create_group", "group_name": "g", "member_ids": []});
+    let chat = user.ok(group)["chat"]["id"].clone();
+    let content = "x".repeat(4000);
+    let message = json!({"type": "message", "chat_id": chat, "content": content});
+    let acked = (0..10_000).find(|_| user.ask(message.clone())["status"] == "error");
+    let acked = acked.expect("the limit is reached");
+    drop(user);
+    let output = child.wait_with_output().expect("it ends");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "not by a signal: {}", output.status);
+    assert!(log.contains("the store failed") && !log.contains("panicked"), "{log}");
+
+    let mut command = Command::new(binary);
+    command.arg("--data").arg(&data);
+    let (mut child, address) = spawn(command, &[]);
+    let mut user = Peer::lines(&address);
+    user.ok(json!({"type": "login", "username": "filler", "password": "correct horse"}));
+    let chats = user.ok(json!({"type": "get_user_chats"}));
+    let stored = chats["chats"][0]["last_seq"].as_u64().expect("a seq");
+    assert!(stored >= acked, "{acked} acknowledged, {stored} stored");
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+    std::fs::remove_dir_all(&data).expect("removed");
 }

@@ -310,6 +310,7 @@ fn ln_12_who_asks_fifty_thousand_times_at_once_is_answered_and_delays_nobody() {
         writer.shutdown(Shutdown::Write).expect("half-closed");
     });
     let said = objects(&rest(&mut stream));
+    drop(stream);
     asked.join().expect("it was sent");
     let ids: Vec<u64> = said.iter().filter_map(|reply| reply["request_id"].as_u64()).collect();
     assert!(ids.into_iter().eq(0..50_000), "{} replies", said.len());
@@ -328,5 +329,33 @@ fn ln_13_what_waits_its_turn_is_refused_in_the_same_words() {
         let behind = answer(&server.address, &[register.as_bytes(), line].concat(), true);
         assert_eq!(objects(&behind).pop(), Some(alone), "{}", line.escape_ascii());
     }
+    server.judge();
+}
+
+#[test]
+fn ln_14_what_follows_a_registration_is_read_by_the_limits_of_a_user() {
+    let server = Server::start(&[]);
+    let long = format!("{{\"type\":\"ping\",\"x\":\"{}\"}}\n", "x".repeat(60_000));
+    for (name, pings) in [("one", 1), ("more", 40)] {
+        let register = format!(
+            "{{\"type\":\"register\",\"username\":\"{name}\",\"password\":\"correct horse\"}}\n"
+        );
+        let bytes = register + &long.repeat(pings) + "whoami";
+        let said = objects(&answer(&server.address, bytes.as_bytes(), true));
+        assert_eq!(said.len(), pings + 3, "{:?}", said.last());
+        assert!(said[1..].iter().all(|reply| reply["status"] == "ok"), "{said:?}");
+    }
+    let upgrade = crate::peer::UPGRADE.as_bytes();
+    let register = "{\"type\":\"register\",\"username\":\"w\",\"password\":\"correct horse\"}";
+    let frames = [
+        upgrade,
+        &crate::peer::text(register),
+        &crate::peer::text(&long),
+        &crate::peer::close(1000),
+    ];
+    let said = answer(&server.address, &frames.concat(), false);
+    let said = crate::peer::frames(crate::peer::after_upgrade(&said));
+    let last = said.get(2).expect("hello, the registration, the ping");
+    assert!(last.1.starts_with(b"{\"type\":\"ping\",\"status\":\"ok\""), "{said:?}");
     server.judge();
 }

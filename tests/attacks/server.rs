@@ -35,17 +35,8 @@ impl Server {
 
     /// One whose command line begins with `command`: a shell that sets limits, say.
     pub(crate) fn start_by(mut command: Command, settings: &[&str]) -> Self {
-        command.args(["--ephemeral", "--listen", "127.0.0.1:0", "--loops", "2"]);
-        let lifted = ["limits.messages_per_minute=none", "limits.drain_ms=0"];
-        for setting in lifted.iter().chain(settings) {
-            command.args(["--set", setting]);
-        }
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the server starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let mut line = || lines.next().expect("a line").expect("text");
-        let address = line().strip_prefix("listening ").expect("an address").to_owned();
-        assert_eq!(line(), "ready");
+        command.arg("--ephemeral");
+        let (mut child, address) = spawn(command, settings);
         let stderr = child.stderr.take().map(gather);
         let mut this = Self { child, address, stderr, baseline: None, bystander: None };
         this.bystander = Some(Bystander::begin(&this.address));
@@ -108,6 +99,22 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts a server and waits until it is ready.
+pub(crate) fn spawn(mut command: Command, settings: &[&str]) -> (Child, String) {
+    command.args(["--listen", "127.0.0.1:0", "--loops", "2"]);
+    let lifted = ["limits.messages_per_minute=none", "limits.drain_ms=0"];
+    for setting in lifted.iter().chain(settings) {
+        command.args(["--set", setting]);
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the server starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut line = || lines.next().expect("a line").expect("text");
+    let address = line().strip_prefix("listening ").expect("an address").to_owned();
+    assert_eq!(line(), "ready");
+    (child, address)
 }
 
 fn gather(mut stderr: ChildStderr) -> JoinHandle<String> {

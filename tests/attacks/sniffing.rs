@@ -1,6 +1,6 @@
 //! The first bytes: what is no protocol, what is two, and what never comes.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -166,10 +166,7 @@ fn sn_09_what_is_no_text_is_told_so_and_ends_after_ten() {
     })
     .take(1 << 16)
     .collect();
-    let mut stream = connect(&server.address);
-    pour(&mut stream, &noise);
-    let _ = stream.flush();
-    let said = objects(&rest(&mut stream));
+    let said = objects(&answer(&server.address, &noise, false));
     assert_eq!(said.last().expect("a last word")["type"], "bye", "{said:?}");
     assert!(said.len() <= 12, "{said:?}");
     server.judge();
