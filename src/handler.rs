@@ -86,6 +86,12 @@ pub trait Handler: Sized + Send {
         let _ = (cx, connection);
     }
 
+    /// The peer broke the rules of its door, and nothing more of it is read: close it with this,
+    /// at once (the default) or when what it asked before is answered.
+    fn failed(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId, close: Close) {
+        cx.close(connection, close);
+    }
+
     /// The connection is about to be closed by us: the last chance to send something. WebSocket
     /// connections get their Close frame after it. It may never have been opened, when it was
     /// refused.

@@ -51,6 +51,8 @@ pub(super) struct Connection {
     pub(super) peer_finished: bool,
     /// Everything it sent was handed over, and the handler knows.
     pub(super) ended: bool,
+    /// It broke the rules: nothing more of it is looked at.
+    pub(super) failed: bool,
     /// What our driver was last told: whether to read from it.
     reading: bool,
     /// Bytes that came while nobody was to have them.
@@ -88,6 +90,7 @@ impl Connection {
             throttled: false,
             peer_finished: false,
             ended: false,
+            failed: false,
             reading: true,
             held: Vec::new(),
             received_at: now.monotonic,
@@ -101,6 +104,7 @@ impl Connection {
     /// Whether what comes now is looked at.
     pub(super) const fn hears(&self) -> bool {
         match self.stage {
+            _ if self.failed => false,
             Stage::Open => !self.paused && !self.throttled && self.answering.is_none(),
             Stage::Closing => true,
             Stage::Finishing | Stage::Shut => false,

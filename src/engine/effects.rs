@@ -244,7 +244,13 @@ impl<H: Handler> Engine<H> {
         self.carry_out(now, None, out);
         self.metrics.closed_by_us.add(1);
         log::debug!("[{id:?}] closing {}: {}", close.code, close.reason);
+        let failed = self.connections.get(id).is_some_and(|found| found.failed);
         match door {
+            Door::WebSocket if failed => {
+                // RFC 6455 §7.1.7: whoever broke the rules is not waited for.
+                self.queue_close_frame(id, Some(CloseCode(close.code)), &close.reason, out);
+                self.finish(now, id);
+            }
             Door::WebSocket => {
                 self.queue_close_frame(id, Some(CloseCode(close.code)), &close.reason, out);
                 if let Some(found) = self.connections.get_mut(id)

@@ -54,7 +54,7 @@ impl<H: Handler> Engine<H> {
         let mut at = 0;
         while let Some(connection) = self.connections.get_mut(id) {
             if !connection.hears() {
-                if at < bytes.len() && connection.stage == Stage::Open {
+                if at < bytes.len() && connection.stage == Stage::Open && !connection.failed {
                     connection.held = bytes[at..].to_vec();
                 }
                 break;
@@ -269,7 +269,8 @@ impl<H: Handler> Engine<H> {
         }
     }
 
-    /// The peer broke the rules: closed with a code at once (RFC 6455 §7.1.7).
+    /// The peer broke the rules: nothing more of it is read, and the handler closes it with a code
+    /// (RFC 6455 §7.1.7).
     pub(super) fn fail(
         &mut self,
         now: Now,
@@ -280,8 +281,14 @@ impl<H: Handler> Engine<H> {
     ) {
         log::debug!("[{id:?}] failed {code}: {reason}");
         self.metrics.violations.add(1);
-        self.close(now, id, Close::new(code, reason), out);
-        self.finish(now, id);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.failed = true;
+        self.touched.push(id);
+        if connection.stage != Stage::Open || !connection.opened {
+            return self.finish(now, id);
+        }
+        self.call(now, |handler, cx| handler.failed(cx, id, Close::new(code, reason)));
+        self.carry_out(now, None, out);
     }
 
     /// The range of a lent payload as it lies in the driver's bytes.

@@ -251,6 +251,16 @@ impl Handler for Router {
         self.ping_line(cx, id);
     }
 
+    fn failed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, close: Close) {
+        match self.sessions.get_mut(id) {
+            // What was asked before is answered first, in its order.
+            Some(session) if !session.slots.is_empty() => {
+                session.closing.get_or_insert(close);
+            }
+            _ => cx.close(id, close),
+        }
+    }
+
     fn closing(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, door: Door, close: &Close) {
         self.farewell(cx, id, door, close);
     }
