@@ -232,6 +232,12 @@ impl Key {
         format!("{PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
     }
 
+    /// What the variables of its section begin with.
+    pub(super) fn section_variable(&self) -> String {
+        let section = self.name.split_once('.').map_or(self.name, |(section, _)| section);
+        format!("{PREFIX}{}_", section.to_ascii_uppercase())
+    }
+
     /// What it is when nobody sets it, as it would be written.
     #[must_use]
     pub fn default(&self) -> String {

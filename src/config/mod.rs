@@ -145,11 +145,11 @@ impl Config {
         self.set(key.trim(), value.trim())
     }
 
-    /// Takes the variables that begin with `STENTOR_`, and returns a warning for each of these that
-    /// is not known: `limits.message_bytes` is `STENTOR_LIMITS_MESSAGE_BYTES`.
+    /// Takes the variables that begin with `STENTOR_`: `limits.message_bytes` is
+    /// `STENTOR_LIMITS_MESSAGE_BYTES`. Returns a warning for each that resembles no key.
     ///
     /// # Errors
-    /// A value does not fit.
+    /// A value does not fit, or a key is unknown: the name of a section, or one written wrong.
     pub fn environment(
         &mut self,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -165,8 +165,13 @@ impl Config {
                 continue;
             }
             let near = nearest(&name, names.iter().map(String::as_str));
-            let meant = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            warnings.push(format!("{name} is not known and ignored{meant}"));
+            let near = near.and_then(|near| KEYS.iter().find(|key| key.variable() == near));
+            let in_a_section = KEYS.iter().any(|key| name.starts_with(&key.section_variable()));
+            if near.is_some() || in_a_section {
+                return Err(Error::UnknownKey { key: name, near: near.map(|key| key.name) });
+            }
+            // Somebody else's variable, perhaps: no reason not to serve.
+            warnings.push(format!("{name} is not known and ignored"));
         }
         Ok(warnings)
     }

@@ -66,6 +66,8 @@ struct Home<B> {
     connections: Vec<Address>,
     budget: Arc<B>,
     used: Duration,
+    /// It stands in the queue of those to be looked at, and need not stand there twice.
+    queued: bool,
 }
 
 impl<B> UserHomes<B> {
@@ -89,6 +91,7 @@ impl<B> UserHomes<B> {
             connections: Vec::new(),
             budget: Arc::new(budget()),
             used: now,
+            queued: false,
         });
         home.used = now;
         if limit.is_some_and(|limit| home.connections.len() >= limit as usize) {
@@ -104,7 +107,9 @@ impl<B> UserHomes<B> {
         home.connections.retain(|known| *known != connection);
         if home.connections.is_empty() {
             home.used = now;
-            self.idle.push_back((now, user.clone()));
+            if !std::mem::replace(&mut home.queued, true) {
+                self.idle.push_back((now, user.clone()));
+            }
         }
     }
 
@@ -113,9 +118,17 @@ impl<B> UserHomes<B> {
             && *since + FORGET_AFTER <= now
         {
             let Some((since, user)) = self.idle.pop_front() else { return };
-            let unused = |home: &Home<B>| home.connections.is_empty() && home.used <= since;
-            if self.homes.get(&user).is_some_and(unused) {
+            let Some(home) = self.homes.get_mut(&user) else { continue };
+            home.queued = false;
+            if !home.connections.is_empty() {
+                continue;
+            }
+            if home.used <= since {
                 self.homes.remove(&user);
+            } else {
+                // The user was back meanwhile, and has gone again: another time.
+                home.queued = true;
+                self.idle.push_back((now, user));
             }
         }
     }
@@ -151,6 +164,10 @@ mod tests {
         assert!(homes.attach(&ana, at(3), Some(2), start, || 3).is_none());
         homes.detach(&ana, at(1), start);
         homes.detach(&ana, at(2), start);
+        // Coming and going does not lengthen the queue.
+        homes.attach(&ana, at(4), Some(2), start, || 4).expect("room");
+        homes.detach(&ana, at(4), start);
+        assert_eq!(homes.idle.len(), 1);
         // Coming back at once finds the same budget, after a while a new one.
         let back = homes.attach(&ana, at(4), Some(2), start, || 4).expect("room");
         assert!(Arc::ptr_eq(&first, &back));
