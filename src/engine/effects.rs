@@ -284,6 +284,9 @@ impl<H: Handler> Engine<H> {
 
     /// Closes with a code: the handler may say a last word, WebSocket gets a Close frame.
     pub(super) fn close(&mut self, now: Now, id: ConnectionId, close: Close, out: &mut Outputs<H>) {
+        if self.run.has(id) {
+            self.end_run(out);
+        }
         let Some(found) = self.connections.get(id) else { return };
         if found.stage != Stage::Open {
             return;

@@ -142,3 +142,6 @@ impl<H: Handler> Engine<H> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
