@@ -154,6 +154,12 @@ impl<H: Handler> Engine<H> {
         self.connections.get(connection).into_iter().flat_map(|found| found.outbox.parts())
     }
 
+    /// The same when it lies in one piece, which a broadcast does; none when there is more, or none.
+    #[must_use]
+    pub fn queued_only(&self, connection: ConnectionId) -> Option<&[u8]> {
+        self.connections.get(connection)?.outbox.only()
+    }
+
     /// How many bytes [`queued`](Self::queued) holds.
     #[must_use]
     pub fn queued_bytes(&self, connection: ConnectionId) -> usize {

@@ -138,6 +138,14 @@ impl Outbox {
         }
     }
 
+    /// The queued bytes when there is one entry.
+    pub(super) fn only(&self) -> Option<&[u8]> {
+        match self.entries.as_slices() {
+            ([only], []) => only.bytes.as_slice().get(self.head..),
+            _ => None,
+        }
+    }
+
     /// The queued bytes in order.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.head;

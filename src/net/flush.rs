@@ -33,9 +33,11 @@ impl<H: Handler> EventLoop<H> {
 
     /// Closes our side when that was asked for and everything is sent.
     fn shut(&mut self, id: ConnectionId) {
+        if self.connection(id).is_none_or(|connection| !connection.shutting) {
+            return;
+        }
         let queued = self.engine.queued_bytes(id);
         if let Some(connection) = self.connection(id)
-            && connection.shutting
             && queued == 0
         {
             connection.shutting = false;
@@ -67,6 +69,8 @@ impl<H: Handler> EventLoop<H> {
             (usize::MAX, Ok(0))
         } else if queued == 0 {
             (lent.len(), retried(|| connection.stream.write(lent)))
+        } else if let Some(only) = self.engine.queued_only(id).filter(|_| lent.is_empty()) {
+            (queued, retried(|| connection.stream.write(only)))
         } else {
             let parts = std::iter::once(lent).chain(self.engine.queued(id));
             write_parts(&connection.stream, scratch, parts)
