@@ -19,6 +19,7 @@ pub mod io;
 mod metrics;
 mod outbox;
 mod receive;
+mod secure;
 mod transport;
 mod upgrade;
 
@@ -113,6 +114,9 @@ impl<H: Handler> Engine<H> {
                     self.touched.push(connection);
                 }
             }
+            Input::Securing { connection } => self.securing(now, connection),
+            Input::Secured { connection } => self.secured(now, connection),
+            Input::Truncated { connection } => self.truncated(connection),
             Input::Lost { connection } => self.remove(now, connection, out),
             Input::Done(done) => {
                 self.call(now, |handler, cx| handler.done(cx, done));

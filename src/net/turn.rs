@@ -50,7 +50,8 @@ impl<H: Handler> EventLoop<H> {
 
     /// Takes a new connection.
     pub(super) fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { mut stream, accepted } = arrival;
+        let Arrival { stream, accepted } = arrival;
+        let mut stream = self.secure.fresh(stream);
         let (now, peer, admitted) = (self.now, accepted.peer, accepted.refused.is_none());
         let mut out = std::mem::take(&mut self.out);
         if let Some(id) = self.guarded(|engine| engine.accept(now, accepted, &mut out)) {
@@ -83,7 +84,7 @@ impl<H: Handler> EventLoop<H> {
         self.buffer = buffer;
     }
 
-    fn read(&mut self, slot: u32, buffer: &mut [u8]) {
+    pub(super) fn read(&mut self, slot: u32, buffer: &mut [u8]) {
         // While others wait a turn is short; who is alone may fill the buffer.
         let alone = self.ready.is_empty();
         let budget_max = if alone { buffer.len() } else { self.config.read_budget_bytes.max(1) };
@@ -100,6 +101,9 @@ impl<H: Handler> EventLoop<H> {
             if budget == 0 {
                 self.ready.push(slot);
                 return;
+            }
+            if connection.stream.is_special() {
+                return self.read_special(slot, budget, buffer);
             }
             let asked = buffer.len().min(budget);
             match connection.stream.read(&mut buffer[..asked]) {
@@ -132,7 +136,7 @@ impl<H: Handler> EventLoop<H> {
     }
 
     /// Gives the engine bytes of a connection, and at once sends what it lends of them.
-    fn receive(&mut self, id: ConnectionId, bytes: &mut [u8]) {
+    pub(super) fn receive(&mut self, id: ConnectionId, bytes: &mut [u8]) {
         let now = self.now;
         let mut out = std::mem::take(&mut self.out);
         let input = |engine: &mut Engine<H>| {
@@ -190,13 +194,14 @@ impl<H: Handler> EventLoop<H> {
 
     /// Gives up a connection and tells the engine.
     pub(super) fn lose(&mut self, id: ConnectionId, out: &mut Outputs<H>) {
+        self.secure.lost(id.slot);
         self.forget(id);
         let now = self.now;
         let input = Input::Lost { connection: id };
         self.guarded(|engine| engine.input(now, input, out));
     }
 
-    fn lose_alone(&mut self, id: ConnectionId) {
+    pub(super) fn lose_alone(&mut self, id: ConnectionId) {
         let mut out = std::mem::take(&mut self.out);
         self.lose(id, &mut out);
         self.carry_out(&mut out);
@@ -209,6 +214,9 @@ impl<H: Handler> EventLoop<H> {
             return;
         }
         if let Some(connection) = self.connections[id.slot as usize].take() {
+            if connection.stream.is_secure() {
+                self.secure.end(id.slot, &connection.stream, connection.blocked);
+            }
             self.metrics.open.add(-1);
             self.release(connection.peer, connection.admitted);
         }
