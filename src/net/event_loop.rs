@@ -18,6 +18,7 @@ use super::front::Signalled;
 use super::mailbox::Word;
 use super::ready_list::ReadyList;
 use super::secure::Secure;
+use super::turn::Received;
 use super::{Arrivals, Clock, Config, Front, Inbox, Metrics, Outlets, Stop, Workers};
 use crate::base::id::LoopId;
 use crate::base::now::Now;
@@ -68,6 +69,8 @@ pub(crate) struct EventLoop<H: Handler> {
     pub(super) dirty: ReadyList,
     pub(super) buffer: Vec<u8>,
     pub(super) scratch: Vec<u8>,
+    /// Used again and again; empty between turns.
+    pub(super) batch: Vec<Received>,
     pub(super) secure: Secure,
     inbox: Inbox<H>,
     pub(super) outlets: Outlets<H>,
@@ -102,6 +105,7 @@ impl<H: Handler> EventLoop<H> {
             dirty: ReadyList::default(),
             buffer: vec![0; parts.config.read_buffer_bytes.max(1)],
             scratch: Vec::with_capacity(super::flush::SCRATCH_BYTES),
+            batch: Vec::new(),
             secure: parts.secure,
             inbox,
             outlets,

@@ -96,8 +96,6 @@ pub(crate) struct Secure {
     held: Vec<Option<Box<Held>>>,
     /// Handshakes to be worked on when everything else is done.
     waiting: ReadyList,
-    /// That is what is being done.
-    shaking: bool,
     /// Used again and again; empty between visits.
     plain: Vec<u8>,
     sealed: Vec<u8>,
@@ -110,7 +108,6 @@ impl Secure {
             issuer,
             held: Vec::new(),
             waiting: ReadyList::default(),
-            shaking: false,
             plain: Vec::new(),
             sealed: Vec::new(),
             metrics,

@@ -8,35 +8,43 @@ use crate::engine::Input;
 use crate::handler::Handler;
 use crate::net::connection::Stream;
 use crate::net::event_loop::EventLoop;
+use crate::net::flush::retried;
 use crate::protocol::sniff::{Sniff, sniff};
 
 impl<H: Handler> EventLoop<H> {
-    /// Visits a connection that is encrypted, or may be.
-    pub(in crate::net) fn read_special(&mut self, slot: u32, budget: usize, buffer: &mut [u8]) {
-        let Some(Some(connection)) = self.connections.get_mut(slot as usize) else { return };
+    /// Visits a connection that is encrypted, or may be. Returns false when it turned out not to be:
+    /// it is to be read as it is.
+    pub(in crate::net) fn read_special(&mut self, slot: u32, buffer: &mut [u8]) -> bool {
+        let Some(Some(connection)) = self.connections.get_mut(slot as usize) else { return true };
         if !connection.stream.is_secure() {
             let id = connection.id;
             match connection.stream.peek() {
                 Ok(Some(first)) if sniff(&[first], true) == Sniff::Tls => self.secure(id),
                 Ok(_) => {
                     self.become_kind(slot, Stream::Plain);
-                    return self.read(slot, buffer);
+                    return false;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     connection.readable = false;
                     connection.ending = false;
-                    return;
+                    return true;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                    return self.ready.push(slot);
+                    self.ready.push(slot);
+                    return true;
                 }
-                Err(_) => return self.lose_alone(id),
+                Err(_) => {
+                    self.lose_alone(id);
+                    return true;
+                }
             }
         }
-        if self.secure.is_handshaking(slot) && !self.secure.shaking {
-            return self.secure.waiting.push(slot);
+        if self.secure.is_handshaking(slot) {
+            self.secure.waiting.push(slot);
+        } else {
+            self.read_secure(slot, buffer);
         }
-        self.read_secure(slot, budget, buffer);
+        true
     }
 
     fn become_kind(&mut self, slot: u32, kind: fn(mio::net::TcpStream) -> Stream) {
@@ -60,55 +68,52 @@ impl<H: Handler> EventLoop<H> {
     pub(in crate::net) fn shake_hands(&mut self) {
         let until = self.clock.monotonic().saturating_add(self.config.handshake_budget);
         let mut buffer = std::mem::take(&mut self.buffer);
-        self.secure.shaking = true;
         for _ in 0..self.secure.waiting.len() {
             if let Some(slot) = self.secure.waiting.pop() {
-                self.read(slot, &mut buffer);
+                self.read_secure(slot, &mut buffer);
             }
             if self.clock.monotonic() >= until {
                 break;
             }
         }
-        self.secure.shaking = false;
         self.buffer = buffer;
         if self.secure.has_waiting() {
             self.secure.metrics.postponed.add(1);
         }
     }
 
-    /// As plain connections are read; the budget counts what is encrypted.
-    fn read_secure(&mut self, slot: u32, mut budget: usize, buffer: &mut [u8]) {
-        loop {
-            let Some(Some(connection)) = self.connections.get_mut(slot as usize) else { return };
-            let id = connection.id;
-            if !connection.wants_read() {
-                if connection.broken {
-                    self.lose_alone(id);
-                }
-                return;
+    /// Reads once, as from plain connections; what comes of it is sent at once.
+    fn read_secure(&mut self, slot: u32, buffer: &mut [u8]) {
+        let most = if self.secure.is_handshaking(slot) { HANDSHAKE_READ } else { usize::MAX };
+        let asked = buffer.len().min(most);
+        let Some(Some(connection)) = self.connections.get_mut(slot as usize) else { return };
+        let id = connection.id;
+        if !connection.stream.is_secure() {
+            // The slot has another tenant by now.
+            return self.ready.push(slot);
+        }
+        if !connection.wants_read() {
+            if connection.broken {
+                self.lose_alone(id);
             }
-            if budget == 0 {
-                return self.ready.push(slot);
-            }
-            let most = if self.secure.is_handshaking(slot) { HANDSHAKE_READ } else { usize::MAX };
-            let asked = buffer.len().min(budget).min(most);
-            match connection.stream.read(&mut buffer[..asked]) {
-                Ok(0) => self.cut_off(id),
-                Ok(taken) => {
-                    if taken < asked && !connection.ending {
-                        connection.readable = false;
-                    }
-                    budget -= taken;
-                    self.received += taken;
-                    self.open(id, &buffer[..taken]);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            return;
+        }
+        match retried(|| connection.stream.read(&mut buffer[..asked])) {
+            Ok(0) => self.cut_off(id),
+            Ok(taken) => {
+                if taken < asked && !connection.ending {
                     connection.readable = false;
-                    connection.ending = false;
+                } else {
+                    self.ready.push(slot);
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => self.lose_alone(id),
+                self.received += taken;
+                self.open(id, &buffer[..taken]);
             }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                connection.readable = false;
+                connection.ending = false;
+            }
+            Err(_) => self.lose_alone(id),
         }
     }
 
@@ -134,7 +139,10 @@ impl<H: Handler> EventLoop<H> {
         }
         if !plain.is_empty() {
             // What came whole before a failure was said by the peer, and counts.
-            self.receive(id, &mut plain);
+            let lent = self.receive(id, &mut plain);
+            if let Some(lent) = lent.and_then(|lent| plain.get(lent)) {
+                self.send_alone(id, lent);
+            }
         }
         self.secure.plain = plain;
         match opened {
