@@ -66,14 +66,15 @@ impl<H: Handler> EventLoop<H> {
         if bytes.is_empty() {
             return;
         }
-        if connection.blocked {
-            held.waiting.extend_from_slice(bytes);
-        } else {
+        if held.waiting.is_empty() {
             // A socket that broke says so when it is read.
             self.sent += held.write(&connection.stream, bytes).unwrap_or(0);
+            self.block(id, !held.waiting.is_empty());
+        } else {
+            // Blocked, or about to be visited for what waits.
+            held.waiting.extend_from_slice(bytes);
         }
         let (waiting, now) = (held.left(), self.now);
-        self.block(id, waiting > 0);
         let mut out = std::mem::take(&mut self.out);
         self.guarded(|engine| engine.sealed(now, id, waiting, &mut out));
         self.carry_out(&mut out);
