@@ -139,10 +139,14 @@ impl<H: Handler> EventLoop<H> {
         }
         if !plain.is_empty() {
             // What came whole before a failure was said by the peer, and counts.
-            let lent = self.receive(id, &mut plain);
-            if let Some(lent) = lent.and_then(|lent| plain.get(lent)) {
-                self.send_alone(id, lent);
+            let mut out = std::mem::take(&mut self.out);
+            let whole = 0..plain.len();
+            let lent = self.receive(id, &mut plain, whole, &mut out);
+            if !lent.is_empty() {
+                self.send(id, &plain[lent], &mut out);
+                self.carry_out(&mut out);
             }
+            self.out = out;
         }
         self.secure.plain = plain;
         match opened {
