@@ -1,11 +1,10 @@
 //! The table of keys: name, where its value lives, bounds, what it does. File, environment, `--set`
 //! and the printed reference all come from here.
 
-use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Config, Error, Given, PREFIX};
-use crate::codec::json::nearest;
 
 /// One key.
 #[derive(Debug)]
@@ -33,9 +32,14 @@ enum Place {
     /// In milliseconds.
     Span(fn(&mut Config) -> &mut Duration),
     Texts(fn(&mut Config) -> &mut Vec<String>),
+    File(fn(&mut Config) -> &mut Option<PathBuf>),
+    /// `true` or `false`.
+    Flag(fn(&mut Config) -> &mut bool),
+    /// One of these words.
+    Word(&'static [&'static str], fn(&mut Config) -> &mut &'static str),
 }
 
-use Place::{Bytes, Count, Deadline, Limit, Span, Texts, Time};
+use Place::{Bytes, Count, Deadline, File, Flag, Limit, Span, Texts, Time, Word};
 
 const DAY_MS: u64 = 86_400_000;
 const YEAR_S: u64 = 31_536_000;
@@ -82,6 +86,12 @@ pub const KEYS: &[Key] = &[
         Deadline(|c| &mut c.router.auth_timeout_ms),
         (1, DAY_MS),
         "until authentication: 10 s, on loopback 300 s; then close 4103",
+    ),
+    key(
+        "limits.tls_timeout_ms",
+        Time(|c| &mut c.engine.tls_timeout_ms),
+        (1, DAY_MS),
+        "for a TLS handshake; then closed",
     ),
     key(
         "limits.http_head_timeout_ms",
@@ -223,7 +233,34 @@ pub const KEYS: &[Key] = &[
         "pages that may connect, as https://example.com; empty: the server's own, and on loopback \
          http://localhost and http://127.0.0.1 on any port",
     ),
+    key(
+        "tls.cert",
+        File(|c| &mut c.tls.cert),
+        NO_BOUNDS,
+        "certificate and chain in PEM, read again on SIGHUP; unset: no TLS",
+    ),
+    key("tls.key", File(|c| &mut c.tls.key), NO_BOUNDS, "its private key in PEM, not encrypted"),
+    key(
+        "tls.required",
+        Flag(|c| &mut c.engine.tls_required),
+        NO_BOUNDS,
+        "whether plain connections are refused: 403, close 1008",
+    ),
+    key(
+        "tls.client_ca",
+        File(|c| &mut c.tls.client_ca),
+        NO_BOUNDS,
+        "authorities in PEM whose certificates clients show; unset: clients are not asked",
+    ),
+    key(
+        "tls.client_auth",
+        Word(&["required", "optional"], |c| &mut c.tls.client_auth),
+        NO_BOUNDS,
+        "whether a client may come without a certificate when `tls.client_ca` is set",
+    ),
 ];
+
+const NO_BOUNDS: (u64, u64) = (0, 0);
 
 impl Key {
     /// The variable of the environment that sets it.
@@ -255,6 +292,11 @@ impl Key {
             Deadline(place) => place(config).map_or_else(String::new, |time| time.to_string()),
             Span(place) => place(config).as_millis().to_string(),
             Texts(place) => place(config).join(","),
+            File(place) => {
+                place(config).as_ref().map_or_else(String::new, |path| path.display().to_string())
+            }
+            Flag(place) => place(config).to_string(),
+            Word(_, place) => (*place(config)).to_owned(),
         }
     }
 
@@ -263,6 +305,9 @@ impl Key {
         let (least, most) = (self.least, self.most);
         match self.place {
             Texts(_) => "a list of texts".to_owned(),
+            File(_) => "the path of a file".to_owned(),
+            Flag(_) => "`true` or `false`".to_owned(),
+            Word(words, _) => format!("`{}`", words.join("` or `")),
             Limit(_) => format!("a whole number from {least} to {most}, or `none`,"),
             _ => format!("a whole number from {least} to {most}"),
         }
@@ -291,6 +336,22 @@ impl Key {
             *place(config) = None;
             return Ok(());
         }
+        match self.place {
+            File(place) if !text.is_empty() => {
+                *place(config) = Some(PathBuf::from(text));
+                return Ok(());
+            }
+            Flag(place) => {
+                *place(config) = text.parse().map_err(|_| refuse(text))?;
+                return Ok(());
+            }
+            Word(words, place) => {
+                let word = words.iter().find(|word| **word == text);
+                *place(config) = word.ok_or_else(|| refuse(text))?;
+                return Ok(());
+            }
+            _ => {}
+        }
         let number = self.number(text).ok_or_else(|| refuse(text))?;
         // The bounds of a row fit the type of its place; a test holds that.
         let (wide, narrow) = (usize::try_from(number), u32::try_from(number));
@@ -301,7 +362,7 @@ impl Key {
             Time(place) => *place(config) = number,
             Deadline(place) => *place(config) = Some(number),
             Span(place) => *place(config) = Duration::from_millis(number),
-            Texts(_) => {}
+            Texts(_) | File(_) | Flag(_) | Word(..) => {}
         }
         Ok(())
     }
@@ -319,50 +380,4 @@ impl Key {
 
 fn split(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
-}
-
-pub(super) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
-}
-
-/// The key that was meant, if one is near; the section may be missing or wrong.
-pub(super) fn near(name: &str) -> Option<&'static str> {
-    let last = |name: &'static str| name.split_once('.').map_or(name, |(_, last)| last);
-    let written = name.rsplit('.').next().unwrap_or(name);
-    let names = || KEYS.iter().map(|key| key.name);
-    nearest(name, names()).or_else(|| {
-        let meant = nearest(written, names().map(last))?;
-        names().find(|name| last(name) == meant)
-    })
-}
-
-/// The sections, each once.
-pub(super) fn sections() -> Vec<&'static str> {
-    let mut sections: Vec<_> =
-        KEYS.iter().filter_map(|key| Some(key.name.split_once('.')?.0)).collect();
-    sections.dedup();
-    sections
-}
-
-/// The keys of a section, without it.
-pub(super) fn of_section(section: &str) -> Vec<&'static str> {
-    KEYS.iter()
-        .filter_map(|key| key.name.split_once('.').filter(|(of, _)| *of == section))
-        .map(|(_, name)| name)
-        .collect()
-}
-
-/// All keys as a table in Markdown.
-#[must_use]
-pub fn reference() -> String {
-    let mut text = String::from("| key | default | what it does |\n|---|---|---|\n");
-    for key in KEYS {
-        let default = match key.default() {
-            none if none.is_empty() => String::new(),
-            some => format!("`{some}`"),
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "| `{}` | {default} | {} |", key.name, key.about);
-    }
-    text
 }

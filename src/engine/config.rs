@@ -10,6 +10,10 @@ pub struct Config {
     /// How long a peer may take to say how it speaks; unset: 5 s, and 300 s on this machine, so
     /// that a person can type. Effect: closed without a word.
     pub sniff_timeout_ms: Option<u64>,
+    /// How long a TLS handshake may take (5 s). Effect: closed without a word.
+    pub tls_timeout_ms: u64,
+    /// Whether only TLS is spoken, but on Unix sockets. Effect on others: told so, closed 1008, 403.
+    pub tls_required: bool,
     /// How long a request head and its body may take (10 s). Effect: 408, closed.
     pub http_head_timeout_ms: u64,
     /// How long a request's head may be with its headers (16 KiB). Effect: 431, closed.
@@ -36,6 +40,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             sniff_timeout_ms: None,
+            tls_timeout_ms: 5000,
+            tls_required: false,
             http_head_timeout_ms: 10_000,
             http_head_bytes: 16 * 1024,
             heartbeat_ms: 30_000,

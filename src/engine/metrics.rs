@@ -44,6 +44,8 @@ rows! {
         refused: Counter = "stentor_connections_refused_total",
         /// Connections whose first bytes are nothing we speak.
         unspoken: Counter = "stentor_connections_unspoken_total",
+        /// Connections refused because they are not encrypted.
+        exposed_refused: Counter = "stentor_connections_exposed_refused_total",
         /// Connections that did not say in time how they speak.
         sniff_timeouts: Counter = "stentor_sniff_timeouts_total",
         /// Requests that took too long.

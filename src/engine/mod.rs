@@ -20,6 +20,7 @@ mod metrics;
 mod outbox;
 mod receive;
 mod run;
+mod secure;
 mod transport;
 mod upgrade;
 
@@ -127,6 +128,9 @@ impl<H: Handler> Engine<H> {
                     self.touched.push(connection);
                 }
             }
+            Input::Securing { connection } => self.securing(now, connection),
+            Input::Secured { connection } => self.secured(now, connection),
+            Input::Truncated { connection } => self.truncated(connection),
             Input::Lost { connection } => self.remove(now, connection, out),
             Input::Done(done) => {
                 self.call(now, |handler, cx| handler.done(cx, done));

@@ -112,7 +112,7 @@ impl Transport {
             Self::Sniffing(prefix) => {
                 debug_assert_eq!(prefix.len, 0, "a kept prefix is put before new bytes");
                 let rest = &bytes[*at..];
-                match sniff::sniff(rest, false) {
+                match sniff::sniff(rest, true) {
                     sniff::Sniff::NeedMore => {
                         prefix.push(rest);
                         *at = bytes.len();
@@ -126,7 +126,7 @@ impl Transport {
                         *self = Self::lines(config);
                         Step::Sniffed
                     }
-                    sniff::Sniff::Tls => Step::Refused("TLS where none is spoken"),
+                    sniff::Sniff::Tls => Step::Refused(NO_TLS),
                     sniff::Sniff::Refused(why) => Step::Refused(why),
                 }
             }
@@ -168,6 +168,9 @@ impl Transport {
         }
     }
 }
+
+/// A handshake that nobody took, or TLS inside TLS.
+const NO_TLS: &str = "TLS where none is spoken; tls.cert and tls.key configure it";
 
 fn websocket_step(event: Event) -> Step {
     match event {

@@ -1,6 +1,7 @@
 //! From HTTP to WebSocket (RFC 6455 §4.2): the rules first, then the handler's word.
 
 use super::Engine;
+use super::connection::Secrecy;
 use super::io::Outputs;
 use super::outbox::Bytes;
 use super::transport::Transport;
@@ -65,11 +66,10 @@ impl<H: Handler> Engine<H> {
     ) -> Result<Vec<u8>, Response> {
         let view = View(request);
         let wanted = server::validate(&view).map_err(refuse)?;
-        let Some(peer) = self.connections.get(id).map(|connection| connection.peer) else {
-            return Err(Response::new(500));
-        };
+        let Some(found) = self.connections.get(id) else { return Err(Response::new(500)) };
+        let (peer, encrypted) = (found.peer, found.secrecy == Secrecy::Secured);
         let subprotocols: Vec<&str> = wanted.subprotocols().collect();
-        let upgrade = Upgrade { request, subprotocols: &subprotocols, peer };
+        let upgrade = Upgrade { request, subprotocols: &subprotocols, peer, encrypted };
         let accept = self.call(now, |handler, cx| handler.upgrade(cx, id, &upgrade))?;
         let mut response = Vec::with_capacity(192);
         server::response(&wanted, accept.subprotocol, None, &mut response)

@@ -40,6 +40,10 @@ impl<H: Handler> EventLoop<H> {
         if let Some(connection) = self.connection(id)
             && queued == 0
         {
+            if connection.stream.is_secure() && !self.said_farewell(id) {
+                return;
+            }
+            let Some(connection) = self.connection(id) else { return };
             connection.shutting = false;
             // Fails when the peer is gone already, which its edge will say.
             let _ = connection.stream.shutdown_write();
@@ -64,6 +68,9 @@ impl<H: Handler> EventLoop<H> {
         let Some(Some(connection)) = self.connections.get_mut(id.slot as usize) else { return };
         if connection.id != id || lent.len() + queued == 0 {
             return;
+        }
+        if connection.stream.is_secure() {
+            return self.send_secure(scratch, id, lent, out);
         }
         let (offered, written) = if connection.blocked {
             (usize::MAX, Ok(0))
@@ -137,7 +144,7 @@ fn write_parts<'a>(
 }
 
 /// Does it again when a signal came between.
-fn retried(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+pub(super) fn retried(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
