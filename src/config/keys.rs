@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Config, Error, Given, PREFIX};
 use crate::codec::json::nearest;
+use crate::engine::DeflateMode;
 
 /// One key.
 #[derive(Debug)]
@@ -32,10 +33,11 @@ enum Place {
     Deadline(fn(&mut Config) -> &mut Option<u64>),
     /// In milliseconds.
     Span(fn(&mut Config) -> &mut Duration),
+    Mode(fn(&mut Config) -> &mut DeflateMode),
     Texts(fn(&mut Config) -> &mut Vec<String>),
 }
 
-use Place::{Bytes, Count, Deadline, Limit, Span, Texts, Time};
+use Place::{Bytes, Count, Deadline, Limit, Mode, Span, Texts, Time};
 
 const DAY_MS: u64 = 86_400_000;
 const YEAR_S: u64 = 31_536_000;
@@ -203,6 +205,24 @@ pub const KEYS: &[Key] = &[
         (0, DAY_MS / 24),
         "over which connections are closed when the server goes down; all is over 20 s later",
     ),
+    key(
+        "websocket.deflate",
+        Mode(|c| &mut c.engine.deflate),
+        (0, 0),
+        "permessage-deflate: off, shared (each message for itself) or dedicated (contexts)",
+    ),
+    key(
+        "websocket.deflate_min_bytes",
+        Bytes(|c| &mut c.engine.deflate_min_bytes),
+        (0, GIB),
+        "shortest message that is compressed for itself; shorter ones are sent plain",
+    ),
+    key(
+        "websocket.deflate_memory_bytes",
+        Bytes(|c| &mut c.engine.deflate_memory_bytes),
+        (0, 64 * GIB),
+        "for the contexts of all connections; more connections: as shared",
+    ),
     key("tokens.access_s", Time(|c| &mut c.auth.access_s), (1, YEAR_S), "life of an access token"),
     key(
         "tokens.refresh_s",
@@ -254,6 +274,7 @@ impl Key {
             Time(place) => place(config).to_string(),
             Deadline(place) => place(config).map_or_else(String::new, |time| time.to_string()),
             Span(place) => place(config).as_millis().to_string(),
+            Mode(place) => place(config).word().to_owned(),
             Texts(place) => place(config).join(","),
         }
     }
@@ -263,6 +284,7 @@ impl Key {
         let (least, most) = (self.least, self.most);
         match self.place {
             Texts(_) => "a list of texts".to_owned(),
+            Mode(_) => format!("one of {}", DeflateMode::ALL.map(DeflateMode::word).join(", ")),
             Limit(_) => format!("a whole number from {least} to {most}, or `none`,"),
             _ => format!("a whole number from {least} to {most}"),
         }
@@ -291,6 +313,11 @@ impl Key {
             *place(config) = None;
             return Ok(());
         }
+        if let Mode(place) = self.place {
+            let mode = DeflateMode::ALL.into_iter().find(|mode| mode.word() == text);
+            *place(config) = mode.ok_or_else(|| refuse(text))?;
+            return Ok(());
+        }
         let number = self.number(text).ok_or_else(|| refuse(text))?;
         // The bounds of a row fit the type of its place; a test holds that.
         let (wide, narrow) = (usize::try_from(number), u32::try_from(number));
@@ -301,7 +328,7 @@ impl Key {
             Time(place) => *place(config) = number,
             Deadline(place) => *place(config) = Some(number),
             Span(place) => *place(config) = Duration::from_millis(number),
-            Texts(_) => {}
+            Texts(_) | Mode(_) => {}
         }
         Ok(())
     }

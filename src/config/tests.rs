@@ -1,6 +1,7 @@
 //! The configuration from file, environment and flags, and what is refused of it.
 
 use super::*;
+use crate::engine::DeflateMode;
 
 fn set(pairs: &[&str]) -> Result<Config, Error> {
     let mut config = Config::default();
@@ -25,7 +26,9 @@ fn every_key_takes_its_default_its_bounds_and_nothing_beyond() {
         for wrong in ["", "x", "-1", "1.5", "_1", "1_", "18446744073709551616"] {
             if key.name != "http.allowed_origins" {
                 let error = config.set(key.name, wrong).unwrap_err().to_string();
-                assert!(error.starts_with(key.name) && error.contains("whole number"), "{error}");
+                let needed =
+                    if key.name == "websocket.deflate" { "one of" } else { "whole number" };
+                assert!(error.starts_with(key.name) && error.contains(needed), "{error}");
             }
         }
         let [section, name] = key.name.split('.').collect::<Vec<_>>()[..] else {
@@ -46,7 +49,22 @@ fn the_keys_are_those_of_the_specification() {
         logins_per_minute outbox_bytes outbox_soft_bytes outbox_soft_ms drain_ms";
     assert_eq!(keys::of_section("limits").join(" "), expected);
     assert_eq!(keys::of_section("tokens").join(" "), "access_s refresh_s expired_close_ms");
+    let websocket = ["deflate", "deflate_min_bytes", "deflate_memory_bytes"];
+    assert_eq!(keys::of_section("websocket"), websocket);
     assert_eq!(keys::of_section("http"), ["allowed_origins"]);
+}
+
+#[test]
+fn compression_is_one_of_three_words() {
+    for mode in DeflateMode::ALL {
+        let pair = format!("websocket.deflate= {} ", mode.word());
+        assert_eq!(set(&[&pair]).unwrap().engine.deflate, mode);
+    }
+    let error = Config::default().set("websocket.deflate", "Shared").unwrap_err().to_string();
+    let expected =
+        "websocket.deflate: `Shared` does not fit; one of off, shared, dedicated is needed";
+    assert_eq!(error, expected);
+    assert_eq!(engine::Config::default().for_one_of(4).deflate_memory_bytes, 16 << 20);
 }
 
 #[test]

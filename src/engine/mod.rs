@@ -10,6 +10,7 @@
 //!
 //! `io.rs` is the table of contents: everything that can happen, everything that can be caused.
 
+mod compression;
 mod config;
 mod connection;
 mod deadlines;
@@ -28,7 +29,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-pub use config::Config;
+pub use config::{Config, DeflateMode};
 pub use io::{Accepted, Input, Output, Outputs};
 pub use metrics::{DoorLabel, Metrics};
 
@@ -39,6 +40,7 @@ use crate::base::rng::Rng;
 use crate::base::timer::Wheel;
 use crate::handler::{Context, Effect, Handler, TimerKey};
 use crate::metrics::Registry;
+use compression::Compression;
 use connection::Connection;
 use outbox::Spares;
 
@@ -50,6 +52,7 @@ pub struct Engine<H: Handler> {
     handler: H,
     connections: Arena<Connection>,
     timers: Wheel<TimerKey<H::Timer>>,
+    compression: Compression,
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
@@ -76,6 +79,7 @@ impl<H: Handler> Engine<H> {
             handler,
             connections: Arena::new(),
             timers: Wheel::new(),
+            compression: Compression::default(),
             rng: Rng::new(seed),
             effects: Vec::new(),
             spares: Spares::default(),
@@ -126,6 +130,7 @@ impl<H: Handler> Engine<H> {
             Input::Drain { over } => self.drain(now, over, out),
         }
         self.settle(now, out);
+        self.compression.forget();
         self.check_after_input();
     }
 

@@ -47,10 +47,10 @@ impl Compressor {
     pub const fn bytes_max(window: WindowBits, mem_level: u8) -> usize {
         let window = 1_usize << window.get();
         let symbols = 64_usize << (if mem_level > 9 { 9 } else { mem_level });
-        // Twice the window and two bytes for each place of it; five bytes for each symbol.
+        // Twice the window and two bytes for each place of it; seven bytes for each symbol.
         (window << 2)
-            .saturating_add(symbols.saturating_mul(5))
-            .saturating_add(128 * 1024 + 16 * 1024)
+            .saturating_add(symbols.saturating_mul(7))
+            .saturating_add(128 * 1024 + 12 * 1024)
     }
 
     /// Appends the payload for `message`, which refers to nothing before it; false, with `out` as

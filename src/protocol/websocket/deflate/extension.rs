@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::super::extension::{Extension, ExtensionError};
 use super::super::header::Role;
 use super::compress::Compressor;
-use super::inflate::{HISTORY_BYTES_MAX, Inflater, last};
+use super::inflate::{Inflater, last};
 use super::negotiate::{Agreed, Direction, Settings};
 
 /// An inflater for any number of connections. Nobody waits for it: those that share one are on one
@@ -22,8 +22,8 @@ pub struct Deflate {
     inflater: SharedInflater,
     received: Option<Box<Received>>,
     sending: Option<Box<Sending>>,
-    /// Whether the peer's messages refer back.
-    takeover: bool,
+    /// How many bytes back the peer's messages may refer to those before them.
+    window_bytes: u16,
     dead: bool,
 }
 
@@ -32,7 +32,8 @@ pub struct Deflate {
 struct Received {
     /// The payload of the message under way.
     wire: Vec<u8>,
-    /// The end of the compressed messages before it; twice the window at most.
+    /// The end of the compressed messages before it; twice the window at most. A message may refer
+    /// to all of it, though its sender has agreed on less.
     history: Vec<u8>,
 }
 
@@ -66,7 +67,14 @@ impl Deflate {
     #[must_use]
     pub const fn receiving(agreed: Agreed, role: Role, inflater: SharedInflater) -> Self {
         let theirs = if matches!(role, Role::Server) { agreed.client } else { agreed.server };
-        Self { inflater, received: None, sending: None, takeover: theirs.takeover, dead: false }
+        let window_bytes = if theirs.takeover { 1 << theirs.window.get() } else { 0 };
+        Self { inflater, received: None, sending: None, window_bytes, dead: false }
+    }
+
+    /// How many bytes are kept between messages of a peer that compresses like this, at most.
+    #[must_use]
+    pub const fn history_bytes_max(theirs: Direction) -> usize {
+        if theirs.takeover { 2 << theirs.window.get() } else { 0 }
     }
 
     fn unfold(
@@ -89,10 +97,11 @@ impl Deflate {
         let mut inflater = self.inflater.0.lock().unwrap_or_else(PoisonError::into_inner);
         inflater.message(wire, history, cap, out)?;
         drop(inflater);
-        if self.takeover {
+        if self.window_bytes > 0 {
             let mut received = received.unwrap_or_default();
             received.wire = Vec::new();
-            remember(&mut received.history, out.get(begin..).unwrap_or_default())?;
+            let message = out.get(begin..).unwrap_or_default();
+            remember(&mut received.history, message, usize::from(self.window_bytes))?;
             self.received = Some(received);
         }
         Ok(())
@@ -100,11 +109,21 @@ impl Deflate {
 }
 
 /// Appends `message` to what the next one may refer to; moves bytes once in a window at most.
-fn remember(history: &mut Vec<u8>, message: &[u8]) -> Result<(), ExtensionError> {
-    let message = last(message, HISTORY_BYTES_MAX);
-    if history.len().saturating_add(message.len()) > 2 * HISTORY_BYTES_MAX {
-        let kept = HISTORY_BYTES_MAX.saturating_sub(message.len());
+fn remember(
+    history: &mut Vec<u8>,
+    message: &[u8],
+    window_bytes: usize,
+) -> Result<(), ExtensionError> {
+    let message = last(message, window_bytes);
+    let most = window_bytes.saturating_mul(2);
+    if history.len().saturating_add(message.len()) > most {
+        let kept = window_bytes.saturating_sub(message.len());
         history.drain(..history.len().saturating_sub(kept));
+    }
+    // Not by doubling: this is kept for as long as the connection.
+    if history.capacity() < most && history.len().saturating_add(message.len()) > window_bytes {
+        let more = most.saturating_sub(history.len());
+        history.try_reserve_exact(more).map_err(|_| ExtensionError::TooLarge)?;
     }
     append(history, message)
 }
