@@ -20,6 +20,7 @@ pub mod io;
 mod metrics;
 mod outbox;
 mod receive;
+mod run;
 mod transport;
 mod upgrade;
 
@@ -43,6 +44,7 @@ use crate::metrics::Registry;
 use compression::Compression;
 use connection::Connection;
 use outbox::Spares;
+use run::Run;
 
 /// The connections of one loop, and the handler that they talk to.
 #[derive(Debug)]
@@ -56,6 +58,12 @@ pub struct Engine<H: Handler> {
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
+    /// To whom the broadcasts among them go.
+    receivers: Vec<ConnectionId>,
+    /// Broadcasts that wait for more of the same.
+    run: Run,
+    /// Those whose queue had no room for what was gathered.
+    slow: Vec<ConnectionId>,
     /// Buffers and tables for the next replies.
     spares: Spares,
     /// What this loop said to itself.
@@ -82,6 +90,9 @@ impl<H: Handler> Engine<H> {
             compression: Compression::default(),
             rng: Rng::new(seed),
             effects: Vec::new(),
+            receivers: Vec::new(),
+            run: Run::default(),
+            slow: Vec::new(),
             spares: Spares::default(),
             local: VecDeque::new(),
             touched: Vec::new(),
@@ -205,6 +216,7 @@ impl<H: Handler> Engine<H> {
             here: self.here,
             timers: &mut self.timers,
             effects: &mut self.effects,
+            receivers: &mut self.receivers,
             buffers: &mut self.spares.buffers,
         };
         f(&mut self.handler, &mut context)
