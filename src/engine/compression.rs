@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::effects::Lent;
+use super::io::Outputs;
 use super::outbox::Bytes;
-use super::{DeflateMode, Engine, Metrics};
+use super::{Config, DeflateMode, Engine, Metrics};
 use crate::base::id::ConnectionId;
 use crate::handler::{Door, Handler, Segment};
-use crate::protocol::frame::{Draft, Frame};
+use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
 use crate::protocol::websocket::deflate::{
     Compressor, Deflate, Direction, Settings, SharedInflater, WindowBits,
 };
@@ -44,6 +45,17 @@ pub(super) enum Terms {
     Dedicated,
 }
 
+impl Terms {
+    /// The longest message that is sent as it is without a further question.
+    pub(super) const fn plain_bytes_max(self, config: &Config) -> usize {
+        match self {
+            Self::Plain => usize::MAX,
+            Self::Alone(_) => config.deflate_min_bytes.saturating_sub(1),
+            Self::Dedicated => DEDICATED.min_bytes - 1,
+        }
+    }
+}
+
 /// What an upgrade agrees on.
 #[derive(Debug)]
 pub(super) struct Negotiated {
@@ -71,6 +83,16 @@ struct Recent {
     frame: Frame,
     window: WindowBits,
     compressed: Option<Frame>,
+}
+
+/// Broadcasts in a row for one size of window, in one block; none if all of them are plain.
+#[derive(Debug)]
+pub(super) struct Form {
+    window: WindowBits,
+    block: Option<Arc<[u8]>>,
+    /// How many are compressed, and by how many bytes less that is.
+    compressed: u64,
+    saved: usize,
 }
 
 impl Compression {
@@ -160,31 +182,31 @@ impl<H: Handler> Engine<H> {
         terms: Terms,
         segment: &Segment,
         lent: Option<&Lent<'_>>,
+        out: &mut Outputs<H>,
     ) -> Option<Bytes> {
+        // A context has to see what it is to refer back to in the order of the queue.
+        if self.run.has(to) {
+            self.end_run(out);
+        }
         let (opcode, message) = match segment {
             Segment::Own(frame) if !frame.may_be_compressed() => return None,
             Segment::Own(frame) => (opcode(frame.websocket())?, frame.payload()),
             Segment::Shared(frame) => (opcode(frame.websocket())?, frame.payload()),
             Segment::Lent(range) => lent?.part(to, range)?,
         };
+        if message.len() <= terms.plain_bytes_max(&self.config) {
+            return None;
+        }
         let bytes = match (terms, segment) {
             (Terms::Plain, _) => return None,
-            (Terms::Alone(_), _) if message.len() < self.config.deflate_min_bytes => return None,
             (Terms::Alone(window), Segment::Shared(frame)) => {
                 Bytes::Shared(self.shared(frame, opcode, window)?, Door::WebSocket)
             }
-            (Terms::Alone(window), _) => self.own(message, opcode, window)?,
+            (Terms::Alone(window), _) => {
+                Bytes::Own(self.own(message, opcode, window)?, Door::WebSocket)
+            }
             (Terms::Dedicated, _) => {
-                let mut draft = Draft::new(self.spares.buffers.pop().unwrap_or_default());
-                let found = self.connections.get_mut(to)?;
-                let encoded = found.transport.encode(message, draft.payload());
-                let frame = draft.finish_compressed(opcode);
-                if !encoded {
-                    self.spares.recycle(frame.into_buffer());
-                    return None;
-                }
-                self.metrics.deflate_compressed.add(1);
-                Bytes::Own(frame, Door::WebSocket)
+                Bytes::Own(self.encoded(to, message, opcode)?, Door::WebSocket)
             }
         };
         self.metrics.deflate_sent.add(1);
@@ -193,15 +215,97 @@ impl<H: Handler> Engine<H> {
         Some(bytes)
     }
 
+    /// Broadcasts in a row as this connection gets them, if any of them gets compressed.
+    pub(super) fn compressed_run(
+        &mut self,
+        to: ConnectionId,
+        terms: Terms,
+        frames: &[Common],
+        forms: &mut Vec<Form>,
+    ) -> Option<Bytes> {
+        match terms {
+            Terms::Plain => None,
+            Terms::Alone(window) => {
+                if !forms.iter().any(|form| form.window == window) {
+                    let form = self.form(frames, terms, window, |engine, message, opcode| {
+                        engine.own(message, opcode, window)
+                    });
+                    forms.push(form);
+                }
+                self.counted(forms.iter().find(|form| form.window == window)?)
+            }
+            Terms::Dedicated => {
+                let form = self.form(frames, terms, WindowBits::MAX, |engine, message, opcode| {
+                    engine.encoded(to, message, opcode)
+                });
+                self.counted(&form)
+            }
+        }
+    }
+
+    fn counted(&self, form: &Form) -> Option<Bytes> {
+        let block = form.block.clone()?;
+        self.metrics.deflate_sent.add(form.compressed);
+        self.metrics.deflate_saved_bytes.add(form.saved as u64);
+        Some(Bytes::Block(block))
+    }
+
+    /// Puts the forms of `frames` into one block; `compress` makes one of them.
+    fn form(
+        &mut self,
+        frames: &[Common],
+        terms: Terms,
+        window: WindowBits,
+        mut compress: impl FnMut(&mut Self, &[u8], Opcode) -> Option<OwnFrame>,
+    ) -> Form {
+        let mut form = Form { window, block: None, compressed: 0, saved: 0 };
+        let plain_bytes_max = terms.plain_bytes_max(&self.config);
+        let is_long = |frame: &Common| frame.payload().len() > plain_bytes_max;
+        if !frames.iter().any(is_long) {
+            return form;
+        }
+        let mut block = self.spares.buffers.pop().unwrap_or_default();
+        block.clear();
+        for frame in frames {
+            let may = is_long(frame) && frame.may_be_compressed();
+            let opcode = opcode(frame.websocket()).filter(|_| may);
+            match opcode.and_then(|opcode| compress(self, frame.payload(), opcode)) {
+                None => block.extend_from_slice(frame.websocket()),
+                Some(compressed) => {
+                    let (bytes, plain) = (compressed.websocket(), frame.websocket().len());
+                    block.extend_from_slice(bytes);
+                    form.compressed += 1;
+                    form.saved += plain.saturating_sub(bytes.len());
+                    self.spares.recycle(compressed.into_buffer());
+                }
+            }
+        }
+        form.block = (form.compressed > 0).then(|| Arc::from(&block[..]));
+        self.spares.recycle(block);
+        form
+    }
+
     /// A message for one, compressed for itself.
-    fn own(&mut self, message: &[u8], opcode: Opcode, window: WindowBits) -> Option<Bytes> {
+    fn own(&mut self, message: &[u8], opcode: Opcode, window: WindowBits) -> Option<OwnFrame> {
         let mut draft = Draft::new(self.spares.buffers.pop().unwrap_or_default());
         self.metrics.deflate_compressed.add(1);
         let compressor = self.compression.compressor(window)?;
         let shrunk = compressor.alone(message, draft.payload());
-        let frame = draft.finish_compressed(opcode);
-        if shrunk {
-            return Some(Bytes::Own(frame, Door::WebSocket));
+        self.kept(shrunk, draft.finish_compressed(opcode))
+    }
+
+    /// A message for one, compressed by its context: it has to be sent, and next.
+    fn encoded(&mut self, to: ConnectionId, message: &[u8], opcode: Opcode) -> Option<OwnFrame> {
+        let mut draft = Draft::new(self.spares.buffers.pop().unwrap_or_default());
+        let found = self.connections.get_mut(to)?;
+        let encoded = found.transport.encode(message, draft.payload());
+        self.metrics.deflate_compressed.add(u64::from(encoded));
+        self.kept(encoded, draft.finish_compressed(opcode))
+    }
+
+    fn kept(&mut self, is_wanted: bool, frame: OwnFrame) -> Option<OwnFrame> {
+        if is_wanted {
+            return Some(frame);
         }
         self.spares.recycle(frame.into_buffer());
         None
@@ -212,14 +316,11 @@ impl<H: Handler> Engine<H> {
         if let Some(recent) = self.compression.recall(frame, window) {
             return recent.compressed.clone();
         }
-        let compressed = match self.own(frame.payload(), opcode, window) {
-            Some(Bytes::Own(own, _)) => {
-                let shared = own.share();
-                self.spares.recycle(own.into_buffer());
-                Some(shared)
-            }
-            _ => None,
-        };
+        let compressed = self.own(frame.payload(), opcode, window).map(|own| {
+            let shared = own.share();
+            self.spares.recycle(own.into_buffer());
+            shared
+        });
         let recent = Recent { frame: frame.clone(), window, compressed: compressed.clone() };
         self.compression.remember(recent);
         compressed

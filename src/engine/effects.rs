@@ -173,7 +173,7 @@ impl<H: Handler> Engine<H> {
         self.metrics.sent.add_at(DoorLabel::from(door), 1);
         let compressed = match terms {
             Terms::Plain => None,
-            terms => self.compressed(to, terms, &segment, lent.as_ref()),
+            terms => self.compressed(to, terms, &segment, lent.as_ref(), out),
         };
         let bytes = match segment {
             segment if let Some(bytes) = compressed => {

@@ -89,6 +89,8 @@ impl<H: Handler> Engine<H> {
                 return;
             }
             let alone = connection.outbox.is_empty() && !self.run.has(id);
+            // What is longer may be compressed, which is not done where it lies.
+            let plain_bytes_max = connection.terms.plain_bytes_max(&self.config);
             // All of this stays as it is while messages only go back to where they came from.
             loop {
                 // What is lent is to lie in one piece, so that one write takes all of it.
@@ -102,7 +104,8 @@ impl<H: Handler> Engine<H> {
                 self.metrics.received.add_at(DoorLabel::WebSocket, 1);
                 let message = Message { kind, bytes: &bytes[range.clone()] };
                 self.call(now, |handler, cx| handler.message(cx, id, message));
-                if !(alone && self.echoes(id, kind, bytes, &range, out)) {
+                let as_it_lies = alone && range.len() <= plain_bytes_max;
+                if !(as_it_lies && self.echoes(id, kind, bytes, &range, out)) {
                     self.carry_out(now, Some(Lent::within(id, kind, bytes, range, true)), out);
                     break;
                 }

@@ -150,6 +150,24 @@ impl Common {
         }
     }
 
+    /// The payload alone.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        match self {
+            Self::Own(frame) => frame.payload(),
+            Self::Shared(frame) => frame.payload(),
+        }
+    }
+
+    /// Whether it may be compressed, and is not yet.
+    #[must_use]
+    pub const fn may_be_compressed(&self) -> bool {
+        match self {
+            Self::Own(frame) => frame.may_be_compressed(),
+            Self::Shared(_) => true,
+        }
+    }
+
     /// The same message for any number of receivers.
     #[must_use]
     pub fn share(&self) -> Frame {

@@ -19,7 +19,8 @@ use stentor::server::Server;
 
 use crate::support::{PATIENCE, Running, roomy, until};
 
-/// `all …` goes to everybody, `own …` comes back in a frame of its own, `key …` in one that is never
+/// `all …` goes to everybody one by one, `run …` by a broadcast, `mix …` by two with a reply between
+/// them, `own …` comes back in a frame of its own, `key …` in one that is never
 /// to be compressed, and the rest as it lies.
 #[derive(Default)]
 struct Shout(Vec<ConnectionId>);
@@ -45,6 +46,14 @@ impl Handler for Shout {
                     cx.send(id, Segment::Shared(shared.clone()), Tag::REPLY);
                 }
                 cx.recycle(frame);
+            }
+            Some(b"run ") => cx.broadcast(self.0.iter().copied(), frame, Tag::REPLY),
+            Some(b"mix ") => {
+                // A reply between two broadcasts, which may not overtake or be overtaken.
+                let shared = frame.share();
+                cx.broadcast(self.0.iter().copied(), shared.clone(), Tag::REPLY);
+                cx.send(from, Segment::Own(frame), Tag::REPLY);
+                cx.broadcast(self.0.iter().copied(), shared, Tag::REPLY);
             }
             Some(b"own ") => cx.send(from, Segment::Own(frame), Tag::REPLY),
             Some(b"key ") => cx.send(from, Segment::Own(frame.uncompressed()), Tag::REPLY),
@@ -174,8 +183,8 @@ fn a_broadcast_is_compressed_once_for_each_size_of_window() {
     ];
     let mut clients: Vec<Client> = offers.iter().map(|offer| rig.client(*offer)).collect();
     assert_eq!(rig.total("agreed_total"), 5);
-    for round in 1..=3 {
-        let message = text("all ", 5_000 + round);
+    for (round, word) in (1..).zip(["all ", "run ", "all ", "run "]) {
+        let message = text(word, 5_000 + round);
         clients[6].say(&message);
         for (client, offer) in clients.iter_mut().zip(&offers) {
             let (came, compressed, bytes) = client.hear();
@@ -264,6 +273,41 @@ fn contexts_stay_within_their_budget_and_are_given_back() {
     assert!(client.ask(&text("own ", 200)).1 < 30);
     drop((clients, client));
     until(|| rig.total("reserved_bytes") == 0);
+}
+
+#[test]
+fn broadcasts_in_a_row_are_compressed_once_each_and_keep_their_order() {
+    for (mode, once) in [(DeflateMode::Shared, true), (DeflateMode::Dedicated, false)] {
+        let rig = Rig::new(mode, 1 << 30);
+        let offers =
+            [Some(narrow(12)), Some(narrow(12)), None, Some(narrow(11)), Some(Settings::ALONE)];
+        let mut clients: Vec<Client> = offers.iter().map(|offer| rig.client(*offer)).collect();
+        let sizes = [2_000, 10, 3_000, 1_023, 30, 1_024];
+        let all: Vec<String> = sizes.iter().map(|&bytes| text("run ", bytes)).collect();
+        for message in &all {
+            clients[0].machine.send_text(message).unwrap();
+        }
+        let bytes = clients[0].machine.take_output();
+        clients[0].stream.write_all(&bytes).unwrap();
+        let mixed = text("mix ", 1_500);
+        for (at, client) in clients.iter_mut().enumerate() {
+            for message in &all {
+                let expected = Some(ConnectionEvent::Text(message.clone()));
+                assert_eq!(client.event(), expected, "{mode:?} {at}");
+            }
+        }
+        if once {
+            assert_eq!(rig.total("compressed_total"), 3 * 3, "once for each size of window");
+            assert_eq!(rig.total("sent_total"), 3 * 4);
+        }
+        clients[0].say(&mixed);
+        for (at, client) in clients.iter_mut().enumerate() {
+            for _ in 0..if at == 0 { 3 } else { 2 } {
+                let expected = Some(ConnectionEvent::Text(mixed.clone()));
+                assert_eq!(client.event(), expected, "{mode:?} {at}");
+            }
+        }
+    }
 }
 
 #[test]

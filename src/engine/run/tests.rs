@@ -7,9 +7,7 @@ use crate::base::id::{ConnectionId, LoopId};
 use crate::base::now::Now;
 use crate::base::rng::Rng;
 use crate::engine::{Accepted, Config, Engine, Input, Outputs};
-use crate::handler::{
-    Class, Close, Context, Door, Handler, Message, Opening, Peer, Segment, Tag,
-};
+use crate::handler::{Class, Close, Context, Door, Handler, Message, Opening, Peer, Segment, Tag};
 use crate::metrics::Registry;
 use crate::protocol::websocket::{Opcode, encoder};
 
@@ -105,7 +103,8 @@ fn played(script: &[Vec<u8>], door: Door, at_once: bool, outbox_bytes: usize) ->
     seen
 }
 
-const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const UPGRADE: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 fn script(rng: &mut Rng, letters: &[u8]) -> Vec<Vec<u8>> {
