@@ -3,7 +3,8 @@
 //!
 //! `cargo run --release --example echo -- --port 9001 --loops 2`, then `nc 127.0.0.1 9001` and type,
 //! or open `ws://127.0.0.1:9001/` from any WebSocket client. With `--tls-cert FILE --tls-key FILE` TLS is
-//! spoken on the same port. Ctrl-C drains and ends it.
+//! spoken on the same port. Long messages come back compressed to clients that offer it; with
+//! `--contexts 1024`, short ones too, while 1024 MiB last. Ctrl-C drains and ends it.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
@@ -11,6 +12,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use stentor::base::id::ConnectionId;
+use stentor::engine::DeflateMode;
 use stentor::handler::{Context, Handler, Message, Segment, Tag};
 use stentor::server::Server;
 use stentor::{engine, net};
@@ -31,7 +33,10 @@ impl Handler for Echo {
 fn main() -> io::Result<()> {
     let port = number("--port").unwrap_or(9001) as u16;
     let listener = TcpListener::bind(("127.0.0.1", port))?;
+    let contexts = number("--contexts");
     let engine = engine::Config {
+        deflate: if contexts.is_some() { DeflateMode::Dedicated } else { DeflateMode::Shared },
+        deflate_memory_bytes: contexts.unwrap_or_default() << 20,
         message_bytes: 16 << 20,
         parts_per_message: 65_537, // 65,536 and the empty last one of some clients
         outbox_bytes: 64 << 20,

@@ -167,7 +167,7 @@ impl<H: Handler + 'static> Builder<H> {
                 here,
                 poll,
                 engine: Engine::new(
-                    self.engine.clone(),
+                    self.engine.for_one_of(self.loops),
                     here,
                     rng.next_u64(),
                     handler,

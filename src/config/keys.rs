@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Config, Error, Given, PREFIX};
+use super::{Config, PREFIX};
+use crate::engine::DeflateMode;
 
 /// One key.
 #[derive(Debug)]
@@ -13,14 +14,14 @@ pub struct Key {
     pub name: &'static str,
     /// What it does and what happens when it is reached.
     pub about: &'static str,
-    least: u64,
-    most: u64,
-    place: Place,
+    pub(super) least: u64,
+    pub(super) most: u64,
+    pub(super) place: Place,
 }
 
 /// Where a value lives, by its type.
 #[derive(Debug)]
-enum Place {
+pub(super) enum Place {
     Bytes(fn(&mut Config) -> &mut usize),
     Count(fn(&mut Config) -> &mut u32),
     /// A count that `none` lifts.
@@ -31,6 +32,7 @@ enum Place {
     Deadline(fn(&mut Config) -> &mut Option<u64>),
     /// In milliseconds.
     Span(fn(&mut Config) -> &mut Duration),
+    Mode(fn(&mut Config) -> &mut DeflateMode),
     Texts(fn(&mut Config) -> &mut Vec<String>),
     File(fn(&mut Config) -> &mut Option<PathBuf>),
     /// `true` or `false`.
@@ -39,7 +41,7 @@ enum Place {
     Word(&'static [&'static str], fn(&mut Config) -> &mut &'static str),
 }
 
-use Place::{Bytes, Count, Deadline, File, Flag, Limit, Span, Texts, Time, Word};
+use Place::{Bytes, Count, Deadline, File, Flag, Limit, Mode, Span, Texts, Time, Word};
 
 const DAY_MS: u64 = 86_400_000;
 const YEAR_S: u64 = 31_536_000;
@@ -213,6 +215,24 @@ pub const KEYS: &[Key] = &[
         (0, DAY_MS / 24),
         "over which connections are closed when the server goes down; all is over 20 s later",
     ),
+    key(
+        "websocket.deflate",
+        Mode(|c| &mut c.engine.deflate),
+        (0, 0),
+        "permessage-deflate: off, shared (each message for itself) or dedicated (contexts)",
+    ),
+    key(
+        "websocket.deflate_min_bytes",
+        Bytes(|c| &mut c.engine.deflate_min_bytes),
+        (0, GIB),
+        "shortest message that is compressed for itself; shorter ones are sent plain",
+    ),
+    key(
+        "websocket.deflate_memory_bytes",
+        Bytes(|c| &mut c.engine.deflate_memory_bytes),
+        (0, 64 * GIB),
+        "for the contexts of all connections; more connections: as shared",
+    ),
     key("tokens.access_s", Time(|c| &mut c.auth.access_s), (1, YEAR_S), "life of an access token"),
     key(
         "tokens.refresh_s",
@@ -280,104 +300,4 @@ impl Key {
     pub fn default(&self) -> String {
         self.value(&mut Config::default())
     }
-
-    /// What it is in `config`, as it would be written. Nothing is changed.
-    fn value(&self, config: &mut Config) -> String {
-        let none = || String::from("none");
-        match self.place {
-            Bytes(place) => place(config).to_string(),
-            Count(place) => place(config).to_string(),
-            Limit(place) => place(config).map_or_else(none, |limit| limit.to_string()),
-            Time(place) => place(config).to_string(),
-            Deadline(place) => place(config).map_or_else(String::new, |time| time.to_string()),
-            Span(place) => place(config).as_millis().to_string(),
-            Texts(place) => place(config).join(","),
-            File(place) => {
-                place(config).as_ref().map_or_else(String::new, |path| path.display().to_string())
-            }
-            Flag(place) => place(config).to_string(),
-            Word(_, place) => (*place(config)).to_owned(),
-        }
-    }
-
-    /// What can be written, in words.
-    fn needed(&self) -> String {
-        let (least, most) = (self.least, self.most);
-        match self.place {
-            Texts(_) => "a list of texts".to_owned(),
-            File(_) => "the path of a file".to_owned(),
-            Flag(_) => "`true` or `false`".to_owned(),
-            Word(words, _) => format!("`{}`", words.join("` or `")),
-            Limit(_) => format!("a whole number from {least} to {most}, or `none`,"),
-            _ => format!("a whole number from {least} to {most}"),
-        }
-    }
-
-    pub(super) fn assign(&self, config: &mut Config, given: &Given) -> Result<(), Error> {
-        let refuse = |value: &str| Error::BadValue {
-            key: self.name,
-            value: value.to_owned(),
-            needed: self.needed(),
-        };
-        if let Texts(place) = self.place {
-            *place(config) = match given {
-                Given::Many(texts) => texts.clone(),
-                Given::One(text) => split(text),
-            };
-            return Ok(());
-        }
-        let text = match given {
-            Given::One(text) => text.trim(),
-            Given::Many(texts) => return Err(refuse(&format!("[{}]", texts.join(", ")))),
-        };
-        if let Limit(place) = self.place
-            && text == "none"
-        {
-            *place(config) = None;
-            return Ok(());
-        }
-        match self.place {
-            File(place) if !text.is_empty() => {
-                *place(config) = Some(PathBuf::from(text));
-                return Ok(());
-            }
-            Flag(place) => {
-                *place(config) = text.parse().map_err(|_| refuse(text))?;
-                return Ok(());
-            }
-            Word(words, place) => {
-                let word = words.iter().find(|word| **word == text);
-                *place(config) = word.ok_or_else(|| refuse(text))?;
-                return Ok(());
-            }
-            _ => {}
-        }
-        let number = self.number(text).ok_or_else(|| refuse(text))?;
-        // The bounds of a row fit the type of its place; a test holds that.
-        let (wide, narrow) = (usize::try_from(number), u32::try_from(number));
-        match self.place {
-            Bytes(place) => *place(config) = wide.map_err(|_| refuse(text))?,
-            Count(place) => *place(config) = narrow.map_err(|_| refuse(text))?,
-            Limit(place) => *place(config) = Some(narrow.map_err(|_| refuse(text))?),
-            Time(place) => *place(config) = number,
-            Deadline(place) => *place(config) = Some(number),
-            Span(place) => *place(config) = Duration::from_millis(number),
-            Texts(_) | File(_) | Flag(_) | Word(..) => {}
-        }
-        Ok(())
-    }
-
-    /// Digits, with `_` between them if that reads better, within the bounds.
-    fn number(&self, text: &str) -> Option<u64> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
-        if !digits || text.starts_with('_') || text.ends_with('_') {
-            return None;
-        }
-        let number = text.replace('_', "").parse().ok()?;
-        (self.least..=self.most).contains(&number).then_some(number)
-    }
-}
-
-fn split(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }

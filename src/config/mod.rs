@@ -11,6 +11,7 @@ mod keys;
 mod lookup;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! The configuration from file, environment and flags, and what is refused of it.
 
 use super::*;
+use crate::engine::DeflateMode;
 
 fn set(pairs: &[&str]) -> Result<Config, Error> {
     let mut config = Config::default();
@@ -28,6 +29,7 @@ fn every_key_takes_its_default_its_bounds_and_nothing_beyond() {
                 "http.allowed_origins" => continue,
                 "tls.cert" | "tls.key" | "tls.client_ca" if !wrong.is_empty() => continue,
                 "tls.cert" | "tls.key" | "tls.client_ca" => "the path of a file",
+                "websocket.deflate" => "one of",
                 "tls.required" => "`true` or `false`",
                 "tls.client_auth" => "`required` or `optional`",
                 _ => "whole number",
@@ -55,6 +57,21 @@ fn the_keys_are_those_of_the_specification() {
     assert_eq!(lookup::of_section("tokens").join(" "), "access_s refresh_s expired_close_ms");
     assert_eq!(lookup::of_section("http"), ["allowed_origins"]);
     assert_eq!(lookup::of_section("tls"), ["cert", "key", "required", "client_ca", "client_auth"]);
+    let websocket = ["deflate", "deflate_min_bytes", "deflate_memory_bytes"];
+    assert_eq!(lookup::of_section("websocket"), websocket);
+}
+
+#[test]
+fn compression_is_one_of_three_words() {
+    for mode in DeflateMode::ALL {
+        let pair = format!("websocket.deflate= {} ", mode.word());
+        assert_eq!(set(&[&pair]).unwrap().engine.deflate, mode);
+    }
+    let error = Config::default().set("websocket.deflate", "Shared").unwrap_err().to_string();
+    let expected =
+        "websocket.deflate: `Shared` does not fit; one of off, shared, dedicated is needed";
+    assert_eq!(error, expected);
+    assert_eq!(engine::Config::default().for_one_of(4).deflate_memory_bytes, 16 << 20);
 }
 
 #[test]

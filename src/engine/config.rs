@@ -34,6 +34,42 @@ pub struct Config {
     pub outbox_soft_bytes: usize,
     /// How long that is (10 s).
     pub outbox_soft_ms: u64,
+    /// What is compressed on WebSocket (RFC 7692) for clients that offer it.
+    pub deflate: DeflateMode,
+    /// The shortest message that is compressed for itself (1 KiB); shorter ones are sent plain.
+    pub deflate_min_bytes: usize,
+    /// What compression may keep for connections in all (64 MiB), in [`DeflateMode::Dedicated`].
+    /// Effect: more connections are compressed for as in [`DeflateMode::Shared`].
+    pub deflate_memory_bytes: usize,
+}
+
+/// Who compresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeflateMode {
+    /// Nobody; every offer is declined.
+    Off,
+    /// One compressor of each loop for each size of window: every message for itself, a broadcast
+    /// once, and nothing is kept for a connection.
+    #[default]
+    Shared,
+    /// Each connection has a context of its own that goes on from message to message, while there
+    /// is memory for it.
+    Dedicated,
+}
+
+impl DeflateMode {
+    /// All modes, in the order in which they take more memory.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Shared, Self::Dedicated];
+
+    /// The word for it in a configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Shared => "shared",
+            Self::Dedicated => "dedicated",
+        }
+    }
 }
 
 impl Default for Config {
@@ -52,11 +88,20 @@ impl Default for Config {
             outbox_bytes: 1024 * 1024,
             outbox_soft_bytes: 256 * 1024,
             outbox_soft_ms: 10_000,
+            deflate: DeflateMode::Shared,
+            deflate_min_bytes: 1024,
+            deflate_memory_bytes: 64 * 1024 * 1024,
         }
     }
 }
 
 impl Config {
+    /// The same for one of `loops` engines: what all of them may take is divided.
+    #[must_use]
+    pub fn for_one_of(&self, loops: usize) -> Self {
+        Self { deflate_memory_bytes: self.deflate_memory_bytes / loops.max(1), ..self.clone() }
+    }
+
     /// How long this peer may take to say how it speaks.
     #[must_use]
     pub fn sniff_timeout(&self, peer: Peer) -> Duration {

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use super::compression::Terms;
 use super::config::Config;
 use super::io::{Accepted, Output, Outputs};
 use super::outbox::Outbox;
@@ -46,6 +47,8 @@ pub(super) enum Secrecy {
 pub(super) struct Connection {
     pub(super) transport: Transport,
     pub(super) stage: Stage,
+    /// How what it is sent is compressed.
+    pub(super) terms: Terms,
     pub(super) outbox: Outbox,
     pub(super) peer: Peer,
     /// There was no room for it: it is told so as soon as it has said how it speaks.
@@ -96,6 +99,7 @@ impl Connection {
         Self {
             transport: Transport::Sniffing(Prefix::default()),
             stage: Stage::Open,
+            terms: Terms::Plain,
             outbox: Outbox::default(),
             peer: accepted.peer,
             refused: accepted.refused.map(Box::new),

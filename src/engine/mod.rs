@@ -10,6 +10,7 @@
 //!
 //! `io.rs` is the table of contents: everything that can happen, everything that can be caused.
 
+mod compression;
 mod config;
 mod connection;
 mod deadlines;
@@ -30,7 +31,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-pub use config::Config;
+pub use config::{Config, DeflateMode};
 pub use io::{Accepted, Input, Output, Outputs};
 pub use metrics::{DoorLabel, Metrics};
 
@@ -41,6 +42,7 @@ use crate::base::rng::Rng;
 use crate::base::timer::Wheel;
 use crate::handler::{Back, Context, Effect, Handler, TimerKey};
 use crate::metrics::Registry;
+use compression::Compression;
 use connection::Connection;
 use outbox::Spares;
 use run::Run;
@@ -53,6 +55,7 @@ pub struct Engine<H: Handler> {
     handler: H,
     connections: Arena<Connection>,
     timers: Wheel<TimerKey<H::Timer>>,
+    compression: Compression,
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
@@ -87,6 +90,7 @@ impl<H: Handler> Engine<H> {
             handler,
             connections: Arena::new(),
             timers: Wheel::new(),
+            compression: Compression::default(),
             rng: Rng::new(seed),
             effects: Vec::new(),
             back: None,
@@ -144,6 +148,7 @@ impl<H: Handler> Engine<H> {
             Input::Drain { over } => self.drain(now, over, out),
         }
         self.settle(now, out);
+        self.compression.forget();
         self.check_after_input();
     }
 

@@ -149,7 +149,7 @@ impl Outbox {
     /// The queued bytes when there is one entry.
     pub(super) fn only(&self) -> Option<&[u8]> {
         match self.entries.as_slices() {
-            ([only], []) => only.bytes.as_slice().get(self.head..),
+            ([only], []) => only.bytes.as_slice().get(self.head as usize..),
             _ => None,
         }
     }

@@ -92,6 +92,8 @@ impl<H: Handler> Engine<H> {
                 return;
             }
             let alone = connection.outbox.is_empty() && !self.run.has(id);
+            // What is longer may be compressed, which is not done where it lies.
+            let plain_bytes_max = connection.terms.plain_bytes_max(&self.config);
             // All of this stays as it is while messages only go back to where they came from.
             loop {
                 // What is lent is to lie in one piece, so that one write takes all of it.
@@ -105,7 +107,8 @@ impl<H: Handler> Engine<H> {
                 self.metrics.received.add_at(DoorLabel::WebSocket, 1);
                 let message = Message { kind, bytes: &bytes[range.clone()] };
                 self.call(now, |handler, cx| handler.message(cx, id, message));
-                match self.back.take_if(|back| alone && back.to == id) {
+                let as_it_lies = alone && range.len() <= plain_bytes_max;
+                match self.back.take_if(|back| as_it_lies && back.to == id) {
                     Some(back) if self.give_back(&back, kind, bytes, &range, out) => {}
                     back => self.back = back.or(self.back.take()),
                 }
