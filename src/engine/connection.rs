@@ -167,6 +167,11 @@ impl Connection {
             }
             (Stage::Open, Transport::Lines(_)) => Some(self.sent_at + ms(config.heartbeat_ms)),
         };
+        if self.stage != Stage::Open {
+            // It is on its way out: neither a long queue nor a drain has anything to add, and what
+            // nobody acts upon would wake the loop again and again.
+            return stage;
+        }
         let slow = self.outbox.over_since.map(|since| since + ms(config.outbox_soft_ms));
         [stage, slow, self.drain_at].into_iter().flatten().min()
     }

@@ -186,7 +186,10 @@ impl Stage {
 
     fn pass(&mut self, time: Duration) {
         let end = self.now.monotonic + time;
+        let mut wakes = 0;
         while let Some(at) = self.engine.next_deadline().filter(|at| *at <= end) {
+            wakes += 1;
+            assert!(wakes < 10_000, "woken again and again for nothing: {:?}", self.now);
             self.now.monotonic = self.now.monotonic.max(at);
             self.input(Input::Time);
         }
@@ -237,7 +240,8 @@ impl Stage {
             stage.clients.iter().map(|client| client.taken.len()).sum::<usize>()
                 + heard.sum::<usize>()
         };
-        loop {
+        for round in 0.. {
+            assert!(round < 1000, "it does not come to rest");
             let before = moved(self);
             for who in 0..self.clients.len() {
                 self.deliver(who, usize::MAX, true);
