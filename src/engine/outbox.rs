@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::base::now::Moment;
 use crate::handler::{Class, Door, Tag};
 use crate::protocol::frame::{Frame, OwnFrame};
 
@@ -82,7 +82,7 @@ pub(super) struct Outbox {
     /// How much of the first entry was sent.
     head: usize,
     /// Since when it holds more than the soft limit.
-    pub(super) over_since: Option<Duration>,
+    pub(super) over_since: Option<Moment>,
 }
 
 /// Whether an entry found room.

@@ -51,7 +51,7 @@ impl<H: Handler> Engine<H> {
         };
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.transport = Transport::websocket(&self.config);
-        connection.since = now.monotonic;
+        connection.since = now.monotonic.into();
         self.push(id, Bytes::Raw(response), Tag::REPLY, out);
         self.touched.push(id);
         self.open(now, id, Door::WebSocket, out);
