@@ -5,6 +5,7 @@
 
 pub mod arena;
 pub mod backoff;
+pub mod few;
 pub mod hash;
 pub mod id;
 pub mod now;

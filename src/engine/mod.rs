@@ -179,7 +179,7 @@ impl<H: Handler> Engine<H> {
     pub fn sent(&mut self, now: Now, connection: ConnectionId, bytes: usize, out: &mut Outputs<H>) {
         let Some(found) = self.connections.get_mut(connection) else { return };
         if bytes > 0 {
-            found.sent_at = now.monotonic;
+            found.sent_at = now.monotonic.into();
             self.metrics.sent_bytes.add(bytes as u64);
             self.metrics.queued_bytes.add(-(bytes as i64));
         }

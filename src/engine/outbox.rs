@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::base::now::Moment;
 use crate::handler::{Class, Door, Tag};
 use crate::protocol::frame::{Frame, OwnFrame};
 
@@ -84,7 +84,7 @@ pub(super) struct Outbox {
     /// Encrypted by the driver and not sent yet: counted, though it lies there.
     sealed: u32,
     /// Since when it holds more than the soft limit.
-    pub(super) over_since: Option<Duration>,
+    pub(super) over_since: Option<Moment>,
 }
 
 /// Whether an entry found room.

@@ -210,11 +210,13 @@ impl Router {
             let Some(session) = self.sessions.get_mut(id) else { continue };
             let added = match &mut session.who {
                 Who::User(_) => self.subscriptions.add(channel, id),
-                Who::Arriving(_, Arriving::Listening) => self.subscriptions.hold(channel, id),
-                Who::Arriving(_, Arriving::Reading(changes)) => {
-                    changes.push((*chat, true));
-                    continue;
-                }
+                Who::Arriving(arriving) => match &mut arriving.1 {
+                    Arriving::Listening => self.subscriptions.hold(channel, id),
+                    Arriving::Reading(changes) => {
+                        changes.push((*chat, true));
+                        continue;
+                    }
+                },
                 Who::Nobody => continue,
             };
             if added.new {
@@ -230,7 +232,9 @@ impl Router {
         let connections: Vec<ConnectionId> = self.local_users.connections(user).to_vec();
         for id in connections {
             let Some(session) = self.sessions.get_mut(id) else { continue };
-            if let Who::Arriving(_, Arriving::Reading(changes)) = &mut session.who {
+            if let Who::Arriving(arriving) = &mut session.who
+                && let Arriving::Reading(changes) = &mut arriving.1
+            {
                 changes.push((*chat, false));
             }
             let Some(number) = number else { continue };

@@ -66,7 +66,7 @@ fn played(script: &[Vec<u8>], door: Door, at_once: bool, outbox_bytes: usize) ->
     let mut seen = vec![Vec::new(); EVERYONE];
     let all: Vec<ConnectionId> = (0..EVERYONE)
         .map(|place| {
-            let peer = Peer { address: Some(([192, 0, 2, 1], 1).into()) };
+            let peer = Peer::from(std::net::SocketAddr::from(([192, 0, 2, 1], 1)));
             let id = engine.accept(now, Accepted { peer, refused: None }, &mut out);
             let lines = (place == 0) == (door == Door::Lines);
             let mut hello = if lines { b"{}\n".to_vec() } else { UPGRADE.to_vec() };
