@@ -79,7 +79,7 @@ impl<H: Handler> Engine<H> {
 impl Connection {
     /// Whether it is plain and crosses a network, or could.
     pub(super) const fn is_exposed(&self) -> bool {
-        !matches!(self.secrecy, Secrecy::Secured) && self.peer.address().is_some()
+        !matches!(self.secrecy, Secrecy::Secured) && self.peer.ip().is_some()
     }
 }
 
