@@ -24,11 +24,44 @@ impl<H: Handler> EventLoop<H> {
         while let Some(slot) = self.dirty.pop() {
             let Some(Some(connection)) = self.connections.get(slot as usize) else { continue };
             let id = connection.id;
-            self.send(id, &[], &mut out);
+            if !self.send_only(id, &mut out) {
+                self.send(id, &[], &mut out);
+                self.shut(id);
+            }
             self.carry_out(&mut out);
-            self.shut(id);
         }
         self.out = out;
+    }
+
+    /// Writes a queue of one entry, which is what a broadcast leaves on each. False, with nothing
+    /// done, when it takes more than that.
+    fn send_only(&mut self, id: ConnectionId, out: &mut Outputs<H>) -> bool {
+        let Some(Some(connection)) = self.connections.get_mut(id.slot as usize) else {
+            return false;
+        };
+        if connection.blocked || connection.shutting || connection.stream.is_special() {
+            return false;
+        }
+        let stream = &connection.stream;
+        let offered = self.engine.offer(self.now, id, |only| retried(|| stream.write(only)));
+        match offered {
+            None => return false,
+            Some((offered, Ok(taken))) => {
+                self.sent += taken;
+                connection.blocked = taken < offered;
+            }
+            Some((_, Err(error))) if error.kind() == io::ErrorKind::WouldBlock => {
+                connection.blocked = true;
+            }
+            Some((_, Err(_))) => {
+                self.lose(id, out);
+                return true;
+            }
+        }
+        if connection.blocked {
+            self.metrics.blocked.add(1);
+        }
+        true
     }
 
     /// Closes our side when that was asked for and everything is sent.
@@ -76,8 +109,6 @@ impl<H: Handler> EventLoop<H> {
             (usize::MAX, Ok(0))
         } else if queued == 0 {
             (lent.len(), retried(|| connection.stream.write(lent)))
-        } else if let Some(only) = self.engine.queued_only(id).filter(|_| lent.is_empty()) {
-            (queued, retried(|| connection.stream.write(only)))
         } else {
             let parts = std::iter::once(lent).chain(self.engine.queued(id));
             write_parts(&connection.stream, scratch, parts)
