@@ -85,9 +85,36 @@ impl<H: Handler> EventLoop<H> {
 
     /// Writes what is lent, then what is queued.
     pub(super) fn send(&mut self, id: ConnectionId, lent: &[u8], out: &mut Outputs<H>) {
+        if self.send_lent(id, lent) {
+            return;
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         self.send_with(&mut scratch, id, lent, out);
         self.scratch = scratch;
+    }
+
+    /// Writes what is lent when nothing else is queued. False, with nothing done, when there is
+    /// something, or the kernel takes nothing.
+    fn send_lent(&mut self, id: ConnectionId, lent: &[u8]) -> bool {
+        let Some(Some(connection)) = self.connections.get(id.slot as usize) else { return false };
+        let common = connection.id == id && !connection.blocked && !connection.stream.is_special();
+        if !common || lent.is_empty() || self.engine.queued_bytes(id) > 0 {
+            return false;
+        }
+        match connection.stream.write(lent) {
+            Ok(taken) if taken == lent.len() => self.sent += taken,
+            Ok(taken) => {
+                self.sent += taken;
+                self.metrics.blocked.add(1);
+                self.engine.refused(id, &lent[taken..]);
+                if let Some(connection) = self.connection(id) {
+                    connection.blocked = true;
+                }
+            }
+            // Whatever it is, the next write says it again.
+            Err(_) => return false,
+        }
+        true
     }
 
     fn send_with(

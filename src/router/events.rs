@@ -198,8 +198,7 @@ impl Router {
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
         let tag = Tag { channel: number, offset, class: Class::Kick };
-        let to = receivers.iter().copied().filter(|receiver| Some(*receiver) != except);
-        cx.broadcast(to, frame, tag);
+        cx.broadcast(receivers, except, frame, tag);
     }
 
     /// A user is a member from now on: every connection of the user listens.
