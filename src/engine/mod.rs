@@ -166,7 +166,7 @@ impl<H: Handler> Engine<H> {
             self.metrics.queued_bytes.add(-(bytes as i64));
         }
         found.outbox.sent(bytes, &mut self.spares);
-        let slow = found.outbox.over_since.is_some() || found.throttled;
+        let slow = found.over_since().is_some() || found.throttled;
         if slow || found.stage != connection::Stage::Open {
             self.touched.push(connection);
             self.settle(now, out);

@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::base::now::Moment;
 use crate::handler::{Class, Door, Tag};
 use crate::protocol::frame::{Frame, OwnFrame};
 
@@ -81,8 +80,6 @@ pub(super) struct Outbox {
     bytes: usize,
     /// How much of the first entry was sent.
     head: usize,
-    /// Since when it holds more than the soft limit.
-    pub(super) over_since: Option<Moment>,
 }
 
 /// Whether an entry found room.
