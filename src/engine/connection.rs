@@ -86,6 +86,8 @@ pub(super) struct Rare {
     pub(super) refused: Option<Close>,
     /// Bytes that came while nobody was to have them.
     pub(super) held: Vec<u8>,
+    /// Since when more is queued than the soft limit.
+    pub(super) over_since: Option<Moment>,
     /// When it is to be closed because the server goes down.
     pub(super) drain_at: Option<Moment>,
 }
@@ -138,6 +140,19 @@ impl Connection {
 
     pub(super) fn take_refused(&mut self) -> Option<Close> {
         self.rare.as_mut().and_then(|rare| rare.refused.take())
+    }
+
+    /// Since when more is queued than the soft limit.
+    pub(super) fn over_since(&self) -> Option<Moment> {
+        self.rare.as_ref()?.over_since
+    }
+
+    pub(super) fn set_over_since(&mut self, over_since: Option<Moment>) {
+        if over_since.is_some() {
+            self.rare_mut().over_since = over_since;
+        } else if let Some(rare) = &mut self.rare {
+            rare.over_since = None;
+        }
     }
 
     /// Whether bytes wait for somebody to have them.
@@ -195,7 +210,7 @@ impl Connection {
             }
             (Stage::Open, Transport::Lines(_)) => Some(self.sent_at.plus_ms(config.heartbeat_ms)),
         };
-        let slow = self.outbox.over_since.map(|since| since.plus_ms(config.outbox_soft_ms));
+        let slow = self.over_since().map(|since| since.plus_ms(config.outbox_soft_ms));
         let drain_at = self.rare.as_ref().and_then(|rare| rare.drain_at);
         [stage, slow, drain_at].into_iter().flatten().min()
     }

@@ -50,7 +50,7 @@ impl<H: Handler> Engine<H> {
             }
             return;
         }
-        if found.outbox.over_since.is_some_and(|since| past(since, config.outbox_soft_ms)) {
+        if found.over_since().is_some_and(|since| past(since, config.outbox_soft_ms)) {
             return self.slow_consumer(now, id, out);
         }
         let drain_at = found.rare().and_then(|rare| rare.drain_at);
@@ -131,10 +131,11 @@ impl<H: Handler> Engine<H> {
         let Some(found) = self.connections.get_mut(id) else { return };
         let queued = found.outbox.bytes();
         if queued > self.config.outbox_soft_bytes {
-            found.outbox.over_since.get_or_insert(now.monotonic.into());
+            let since = found.over_since().unwrap_or_else(|| now.monotonic.into());
+            found.set_over_since(Some(since));
             found.throttled = true;
         } else {
-            found.outbox.over_since = None;
+            found.set_over_since(None);
             found.throttled &= queued > self.config.outbox_soft_bytes / 2;
         }
         if found.stage == Stage::Finishing && found.outbox.is_empty() && out.lent.is_none() {

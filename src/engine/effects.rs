@@ -261,7 +261,7 @@ impl<H: Handler> Engine<H> {
         if before == 0 && after > 0 {
             out.list.push(Output::Transmit(to));
         }
-        if after > self.config.outbox_soft_bytes && found.outbox.over_since.is_none() {
+        if after > self.config.outbox_soft_bytes && found.over_since().is_none() {
             self.touched.push(to);
         }
         room

@@ -19,7 +19,7 @@ impl<H: Handler> Engine<H> {
             assert_eq!(outbox.bytes(), outbox.counted(), "{key:?}: bytes are counted");
             assert_eq!(outbox.is_empty(), outbox.bytes() == 0, "{key:?}: no empty entries");
             assert!(
-                outbox.over_since.is_none() || outbox.bytes() > 0,
+                connection.over_since().is_none() || outbox.bytes() > 0,
                 "{key:?}: an empty queue is not too long"
             );
             if let Some(at) = connection.deadline(&self.config) {

@@ -174,9 +174,7 @@ impl<H: Handler> Engine<H> {
         send: impl FnOnce(&[u8]) -> Result<usize, E>,
     ) -> Option<(usize, Result<usize, E>)> {
         let found = self.connections.get_mut(connection)?;
-        if found.stage != connection::Stage::Open
-            || found.throttled
-            || found.outbox.over_since.is_some()
+        if found.stage != connection::Stage::Open || found.throttled || found.over_since().is_some()
         {
             return None;
         }
@@ -207,7 +205,7 @@ impl<H: Handler> Engine<H> {
             self.metrics.queued_bytes.add(-(bytes as i64));
         }
         found.outbox.sent(bytes, &mut self.spares);
-        let slow = found.outbox.over_since.is_some() || found.throttled;
+        let slow = found.over_since().is_some() || found.throttled;
         if slow || found.stage != connection::Stage::Open {
             self.touched.push(connection);
             self.settle(now, out);

@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::base::now::Moment;
 use crate::handler::{Class, Door, Tag};
 use crate::protocol::frame::{Frame, OwnFrame};
 
@@ -83,8 +82,6 @@ pub(super) struct Outbox {
     head: u32,
     /// Encrypted by the driver and not sent yet: counted, though it lies there.
     sealed: u32,
-    /// Since when it holds more than the soft limit.
-    pub(super) over_since: Option<Moment>,
 }
 
 /// Whether an entry found room.

@@ -10,8 +10,8 @@ use crate::base::id::{Address, Id};
 use crate::base::time::Timestamp;
 use crate::codec::json;
 use crate::handler::Context;
-use crate::hub::Channel;
 use crate::hub::channels::Position;
+use crate::hub::{Channel, ChannelRef};
 use crate::message::fault::{Code, Fault};
 use crate::message::json::Payload;
 use crate::message::record::UserCard;
@@ -40,7 +40,11 @@ impl From<Step> for super::Step {
 }
 
 fn channel(name: &str) -> Result<Channel, Fault> {
-    Channel::parse(name).ok_or_else(|| {
+    borrowed(name).map(Channel::from)
+}
+
+fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
+    ChannelRef::parse(name).ok_or_else(|| {
         Fault::field("channel", "\"channel\" must be 1 to 128 of A-Z a-z 0-9 . _ : -")
     })
 }
@@ -135,7 +139,8 @@ pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'
 
 /// Publishes to a channel.
 pub(super) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> Outcome {
-    let channel = channel(&request.channel)?;
+    let channel = borrowed(&request.channel)?;
+    let channel = ask.router.channels.known(channel).unwrap_or_else(|| channel.into());
     if !matches!(&channel, Channel::Named(_)) || channel.namespace() != "public" {
         return Err(forbidden());
     }

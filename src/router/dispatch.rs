@@ -10,7 +10,7 @@ use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
-use crate::hub::Channel;
+use crate::hub::ChannelRef;
 use crate::message::client::{Access, Rate, Request};
 use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
 use crate::message::fault::{Code, Fault};
@@ -85,12 +85,12 @@ impl Router {
                 Lane::Home(LoopId(0))
             }
             Ok(Decoded { request: Request::Publish(publish), .. }) => {
-                Channel::parse(&publish.channel)
+                ChannelRef::parse(&publish.channel)
                     .map_or(Lane::Alone, |channel| Lane::Home(self.homes.of_channel(&channel)))
             }
             Ok(Decoded { request: Request::Typing(typing), .. }) => {
                 crate::base::id::Id::parse(&typing.chat_id).map_or(Lane::Alone, |chat| {
-                    Lane::Home(self.homes.of_channel(&Channel::Room(chat)))
+                    Lane::Home(self.homes.of_channel(&ChannelRef::Room(chat)))
                 })
             }
             Ok(_) | Err(_) => Lane::Alone,

@@ -100,7 +100,7 @@ impl Router {
     ) {
         let session_id = Id::new(cx.now.unix_ms, &cx.rng.bytes());
         let auth = self.auth_timeout(opening.peer);
-        let session = Session::new(opening.peer, session_id, cx.now.monotonic, auth);
+        let session = Session::new(id, opening.peer, session_id, cx.now, auth);
         self.sessions.insert(id, session);
         cx.limit(id, self.config.unauthenticated_message_bytes);
         let hello = Hello {

@@ -7,7 +7,7 @@ use super::config::{UNANSWERED_MAX, WAITING_BYTES_MAX};
 use super::slots::Slots;
 use crate::auth::Identity;
 use crate::base::id::{ConnectionId, Id, UserId};
-use crate::base::now::Moment;
+use crate::base::now::{Moment, Now};
 use crate::base::timer::TimerId;
 use crate::guard::rate::Budget;
 use crate::handler::{Close, Peer};
@@ -59,6 +59,8 @@ impl User {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// Of its connection.
+    generation: u32,
     pub(super) peer: Peer,
     /// Shown to people and in logs.
     pub(super) id: Id,
@@ -105,11 +107,12 @@ struct Rare {
 }
 
 impl Session {
-    pub(super) fn new(peer: Peer, id: Id, now: Duration, auth: Duration) -> Self {
+    pub(super) fn new(of: ConnectionId, peer: Peer, id: Id, now: Now, auth: Duration) -> Self {
         Self {
+            generation: of.generation,
             peer,
             id,
-            opened_at: now.into(),
+            opened_at: now.monotonic.into(),
             who: Who::Nobody,
             stranger: Some(Box::new(Stranger { left: auth, ..Stranger::default() })),
             channels: Vec::new(),
@@ -180,7 +183,7 @@ impl Session {
 /// The sessions of a loop by connection. Slots of connections are dense, so this is a table.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    table: Vec<Option<(u32, Box<Session>)>>,
+    table: Vec<Option<Box<Session>>>,
     len: usize,
 }
 
@@ -190,39 +193,36 @@ impl Sessions {
     }
 
     pub(super) fn insert(&mut self, id: ConnectionId, session: Session) {
+        debug_assert_eq!(id.generation, session.generation, "a session is of its connection");
         let at = id.slot as usize;
         if self.table.len() <= at {
             self.table.resize_with(at + 1, || None);
         }
-        if self.table[at].replace((id.generation, Box::new(session))).is_none() {
+        if self.table[at].replace(Box::new(session)).is_none() {
             self.len += 1;
         }
     }
 
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Session> {
-        match self.table.get(id.slot as usize) {
-            Some(Some((generation, session))) if *generation == id.generation => Some(session),
-            _ => None,
-        }
+        let session = self.table.get(id.slot as usize)?.as_deref()?;
+        (session.generation == id.generation).then_some(session)
     }
 
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Session> {
-        match self.table.get_mut(id.slot as usize) {
-            Some(Some((generation, session))) if *generation == id.generation => Some(session),
-            _ => None,
-        }
+        let session = self.table.get_mut(id.slot as usize)?.as_deref_mut()?;
+        (session.generation == id.generation).then_some(session)
     }
 
     pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Box<Session>> {
         self.get(id)?;
         self.len -= 1;
-        self.table.get_mut(id.slot as usize)?.take().map(|(_, session)| session)
+        self.table.get_mut(id.slot as usize)?.take()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Session)> {
-        self.table.iter().enumerate().filter_map(|(slot, entry)| {
-            let (generation, session) = entry.as_ref()?;
-            Some((ConnectionId { slot: slot as u32, generation: *generation }, &**session))
+        self.table.iter().zip(0u32..).filter_map(|(entry, slot)| {
+            let session = entry.as_deref()?;
+            Some((ConnectionId { slot, generation: session.generation }, session))
         })
     }
 }

@@ -12,6 +12,8 @@ use std::ops::Range;
 
 /// Empty lines skipped before a request line.
 const EMPTY_LINES_MAX: u8 = 4;
+/// Few lines of a head are longer.
+const LINE_BYTES_USUAL: usize = 128;
 
 /// Gathers a head. Owns no memory before the first byte.
 #[derive(Default)]
@@ -38,6 +40,12 @@ impl Reader {
         at: &mut usize,
         limits: &Limits,
     ) -> Result<bool, Error> {
+        if self.is_untouched() {
+            // Room for what has come, at once: a head mostly comes in one piece.
+            let come = bytes.len().saturating_sub(*at).min(limits.head_bytes);
+            self.bytes.reserve_exact(come);
+            self.line.reserve_exact(come.min(LINE_BYTES_USUAL));
+        }
         loop {
             let left = limits.head_bytes.saturating_sub(self.bytes.len());
             let line_bytes = limits.request_line_bytes.saturating_add(2);
