@@ -155,7 +155,7 @@ impl Router {
 
     /// Hands events to the connections of this loop.
     fn hand_out(
-        &self,
+        &mut self,
         cx: &mut Context<'_, Self>,
         channel: &Channel,
         frames: &[(u64, Frame)],
@@ -166,13 +166,18 @@ impl Router {
         let except = except.filter(|except| except.home == here).map(|except| except.connection);
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add((receivers.len() * frames.len()) as u64);
+        let all_new = self.subscriptions.all_new(number);
         for (offset, frame) in frames {
             let tag = Tag { channel: number, offset: *offset, class: Class::Kick };
             for receiver in receivers {
-                if Some(*receiver) != except {
+                let new = all_new || !self.subscriptions.has(number, *receiver, *offset);
+                if Some(*receiver) != except && new {
                     cx.send(*receiver, Segment::Shared(frame.clone()), tag);
                 }
             }
+        }
+        if !all_new && let Some((last, _)) = frames.last() {
+            self.subscriptions.passed(number, *last);
         }
     }
 
