@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 
 use super::connection::Stream;
 use super::event_loop::EventLoop;
+use crate::base::failpoint::{self, Point};
 use crate::base::id::ConnectionId;
 use crate::engine::Outputs;
 use crate::handler::Handler;
@@ -25,6 +26,7 @@ impl<H: Handler> EventLoop<H> {
             let Some(Some(connection)) = self.connections.get(slot as usize) else { continue };
             let id = connection.id;
             self.send(id, &[], &mut out);
+            failpoint::hit(Point::AfterFlush);
             self.carry_out(&mut out);
             self.shut(id);
         }
