@@ -4,7 +4,7 @@
 //! and subscribers come, and strikes. The same seed draws the same faults; what the machine makes of
 //! them is its own.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use stentor::base::rng::Rng;
@@ -12,9 +12,9 @@ use stentor::base::rng::Rng;
 use crate::cut::Loss;
 use crate::ledger::Tally;
 use crate::life::{Life, Rig};
-use crate::process::{Server, pause};
-use crate::publisher::{Manner, Pulse};
-use crate::room::Disk;
+use crate::process::pause;
+use crate::publisher::Manner;
+use crate::strike::{limit, strike};
 
 /// What strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Term,
     /// The disk is full, has room again, and the server is killed at any time of that.
     Full,
+    /// A file may not grow any more (`RLIMIT_FSIZE`): a write fails in the middle of a commit.
+    Limit,
     /// SIGKILL, and what was written since the last fsync is lost or torn.
     Power,
     /// The same, in the middle of writes to the database itself: a checkpoint.
@@ -102,7 +104,7 @@ impl Campaign {
     }
 
     /// What became of the directory of a failure.
-    fn left(&self, folder: &std::path::Path, what: String) -> String {
+    fn left(&self, folder: &Path, what: String) -> String {
         if self.keep {
             return format!("{what}\n  its directory: {}", folder.display());
         }
@@ -112,8 +114,9 @@ impl Campaign {
 
     fn manner(&self) -> Manner {
         match self.kind {
+            // Where nothing can be mounted it is a limit.
             Kind::Full => Manner { window: 1, excused: &["storage_full", "storage_unavailable"] },
-            Kind::Fsync => Manner { window: 1, excused: &["storage_unavailable"] },
+            Kind::Fsync | Kind::Limit => Manner { window: 1, excused: &["storage_unavailable"] },
             _ => Manner { window: 6, excused: &[] },
         }
     }
@@ -147,9 +150,12 @@ impl Campaign {
         } else {
             looked?;
         }
-        let kind = self.kind;
+        let (kind, data) = (self.kind, life.place.data.clone());
         let died = &mut false;
         life.traffic(&mut server, self.manner(), |server, pulse, rng, disk| {
+            if kind == Kind::Limit || (kind == Kind::Full && disk.is_none()) {
+                return limit(server, pulse, rng, &data, died);
+            }
             strike(kind, server, pulse, rng, disk, died)
         })?;
         life.tally.add("deaths by itself", u64::from(*died));
@@ -225,104 +231,4 @@ impl Campaign {
         }
         Ok(())
     }
-}
-
-/// Some time, shorter ones more often.
-fn some(rng: &mut Rng, most_ms: u64) -> Duration {
-    let most = rng.below(most_ms * 1000) + 1;
-    Duration::from_micros(rng.below(most) + rng.below(most_ms * 500))
-}
-
-/// Any time; every second time one with so many acks behind it, however slow the machine is.
-fn moment(pulse: &Pulse, rng: &mut Rng) {
-    if rng.below(2) == 0 {
-        return pause(some(rng, 80));
-    }
-    let (acks, begun) = (rng.below(150), Instant::now());
-    while pulse.acks.load(Relaxed) < acks && begun.elapsed() < Duration::from_millis(400) {
-        pause(Duration::from_micros(200));
-    }
-}
-
-/// Does it; the server is killed behind it if it still lives.
-fn strike(
-    kind: Kind,
-    server: &mut Server,
-    pulse: &Pulse,
-    rng: &mut Rng,
-    disk: Option<&Disk>,
-    died: &mut bool,
-) -> Result<(), String> {
-    match kind {
-        Kind::Kill | Kind::Power | Kind::Migration | Kind::Start => moment(pulse, rng),
-        Kind::Stop => {
-            moment(pulse, rng);
-            server.signal("STOP");
-            pause(some(rng, 40));
-            if rng.below(2) == 0 {
-                server.signal("CONT");
-                pause(some(rng, 30));
-            }
-        }
-        Kind::Term => {
-            moment(pulse, rng);
-            server.signal("TERM");
-            *died = server.dies_within(some(rng, 120)).is_some();
-        }
-        Kind::Checkpoint | Kind::Failpoint(_) => {
-            *died = server.dies_within(Duration::from_millis(200)).is_some();
-        }
-        Kind::Fsync => {
-            if rng.below(8) > 0 {
-                // It lives for a second, to tell everybody; that need not be waited for each time.
-                pause(some(rng, 80));
-                return Ok(());
-            }
-            let status = server.dies_within(Duration::from_secs(10));
-            let status = status.ok_or("an fsync failed, and it goes on")?;
-            *died = true;
-            if status.success() {
-                return Err("an fsync failed, and it stopped as if nothing had been".to_owned());
-            }
-        }
-        Kind::Full => return fill(server, pulse, rng, disk),
-    }
-    Ok(())
-}
-
-/// A disk that gets full and has room again, unless death comes between.
-fn fill(
-    server: &mut Server,
-    pulse: &Pulse,
-    rng: &mut Rng,
-    disk: Option<&Disk>,
-) -> Result<(), String> {
-    let Some(disk) = disk else { return Err("no disk to fill".to_owned()) };
-    let patience = Duration::from_secs(10);
-    let comes = |what: &dyn Fn() -> bool, told: &str, server: &mut Server| {
-        let begun = Instant::now();
-        while !what() {
-            if let Some(status) = server.dies_within(Duration::from_millis(2)) {
-                return Err(format!("it ended with {status} before {told}"));
-            }
-            if begun.elapsed() > patience {
-                return Err(format!("not within {patience:?}: {told}"));
-            }
-        }
-        Ok(())
-    };
-    pause(some(rng, 40));
-    disk.fill(rng)?;
-    comes(&|| pulse.full.load(Relaxed) > 0, "storage_full is told", server)?;
-    let dies = rng.below(4) == 0;
-    pause(some(rng, 20));
-    if !dies {
-        disk.empty();
-        let before = pulse.acks.load(Relaxed);
-        comes(&|| pulse.acks.load(Relaxed) > before + 16, "acks with room", server)?;
-        pause(some(rng, 20));
-    }
-    server.kill();
-    disk.empty();
-    Ok(())
 }

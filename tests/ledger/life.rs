@@ -47,6 +47,9 @@ impl Life {
         fs::create_dir_all(folder.join("data")).map_err(told)?;
         let data = folder.join("data").canonicalize().map_err(told)?;
         let disk = small.then(|| Disk::mount(&data)).flatten();
+        if small && disk.is_none() {
+            eprintln!("ledger {name}: nothing can be mounted here; RLIMIT_FSIZE stands in");
+        }
         let before = disk.as_ref().map(Disk::enter).unwrap_or_default();
         Ok(Self {
             place: Place { data, log: folder.join("server.log"), before },

@@ -6,7 +6,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `campaign.rs` | cycle after cycle of one kind, and the faults |
+//! | `campaign.rs`, `strike.rs` | cycle after cycle of one kind, and the faults |
 //! | `life.rs` | a data directory: set up, struck, looked at |
 //! | `publisher.rs`, `subscriber.rs` | who writes and who listens; `wire.rs`, `inflate.rs`: their doors |
 //! | `ledger.rs`, `referee.rs` | what was promised, and who judges |
@@ -28,6 +28,7 @@ mod process;
 mod publisher;
 mod referee;
 mod room;
+mod strike;
 mod subscriber;
 mod wire;
 
@@ -91,6 +92,11 @@ fn term() {
 #[test]
 fn full() {
     holds("full", Kind::Full, false);
+}
+
+#[test]
+fn limit() {
+    holds("limit", Kind::Limit, false);
 }
 
 #[test]

@@ -107,6 +107,16 @@ impl Server {
         assert!(status.is_ok(), "kill runs");
     }
 
+    /// Lets none of its files grow beyond this length any more.
+    pub(crate) fn limit_files(&self, bytes: u64) -> Result<(), String> {
+        let (pid, limit) = (self.child.id().to_string(), format!("--fsize={bytes}"));
+        let status = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+        match status {
+            Ok(_) => Ok(()), // It may have died already.
+            Err(error) => Err(format!("prlimit: {error}")),
+        }
+    }
+
     /// Whether it dies by itself within this time.
     pub(crate) fn dies_within(&mut self, time: Duration) -> Option<ExitStatus> {
         let begun = Instant::now();
