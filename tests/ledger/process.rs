@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::wire::DEADLINE;
 
@@ -117,14 +117,15 @@ impl Server {
         }
     }
 
-    /// Whether it dies by itself within this time.
+    /// Whether it dies by itself within this time, in which it and we can run: looks are counted,
+    /// because both may be stopped meanwhile.
     pub(crate) fn dies_within(&mut self, time: Duration) -> Option<ExitStatus> {
-        let begun = Instant::now();
-        while begun.elapsed() < time {
+        const LOOK: Duration = Duration::from_millis(2);
+        for _ in 0..time.as_micros().div_ceil(LOOK.as_micros()) {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Some(status);
             }
-            pause(Duration::from_millis(2));
+            pause(LOOK);
         }
         None
     }

@@ -110,18 +110,23 @@ impl Client {
     /// Reads more; none at the end.
     fn fill(&mut self) -> Result<Option<()>, String> {
         let mut buffer = [0; 32768];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => Ok(None),
-            Ok(n) => {
-                self.unread.drain(..std::mem::take(&mut self.taken));
-                self.unread.extend_from_slice(&buffer[..n]);
-                Ok(Some(()))
+        // Twice, because all of us may have been stopped for longer than that.
+        let mut patience = 2;
+        while patience > 0 {
+            match self.stream.read(&mut buffer).map_err(|error| error.kind()) {
+                Ok(0) => return Ok(None),
+                Ok(n) => {
+                    self.unread.drain(..std::mem::take(&mut self.taken));
+                    self.unread.extend_from_slice(&buffer[..n]);
+                    return Ok(Some(()));
+                }
+                // Whoever is stopped while it waits with a deadline is told so when it goes on.
+                Err(ErrorKind::Interrupted) => {}
+                Err(ErrorKind::WouldBlock | ErrorKind::TimedOut) => patience -= 1,
+                Err(_) => return Ok(None),
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Err(format!("nothing came within {DEADLINE:?}"))
-            }
-            Err(_) => Ok(None),
         }
+        Err(format!("nothing came within {DEADLINE:?}"))
     }
 
     /// Sends a request; none when the server is gone.
