@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 
 use stentor::base::id::ConnectionId;
-use stentor::handler::{Context, Handler, Kind, Message, Opening, Segment, Tag};
+use stentor::handler::{Context, Handler, Kind, Message, Opening, Tag};
 use stentor::protocol::websocket::Opcode;
 use stentor::server::Server;
 
@@ -32,12 +32,9 @@ impl Handler for Broadcast {
         let mut draft = cx.draft();
         draft.payload().extend_from_slice(message.bytes);
         let text = message.kind != Kind::Binary;
-        let own = draft.finish(if text { Opcode::Text } else { Opcode::Binary });
-        let shared = own.share();
-        cx.recycle(own);
-        for &to in self.everyone.iter().filter(|&&to| to != from) {
-            cx.send(to, Segment::Shared(shared.clone()), Tag::REPLY);
-        }
+        let frame = draft.finish(if text { Opcode::Text } else { Opcode::Binary });
+        let others = self.everyone.iter().copied().filter(|to| *to != from);
+        cx.broadcast(others, frame, Tag::REPLY);
     }
 
     fn closed(&mut self, _: &mut Context<'_, Self>, connection: ConnectionId) {

@@ -18,7 +18,7 @@ use crate::base::id::{ConnectionId, LoopId};
 use crate::base::now::Now;
 use crate::base::rng::Rng;
 use crate::base::timer::{TimerId, Wheel};
-use crate::protocol::frame::{Draft, Frame, OwnFrame};
+use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
 use crate::protocol::http::{Request, Response};
 
 /// An application on the loops: one instance per loop, called by that loop's engine only.
@@ -202,6 +202,15 @@ pub enum Effect<H: Handler> {
         /// For its queue.
         tag: Tag,
     },
+    /// Send to many connections of this loop.
+    Broadcast {
+        /// To whom: a part of what [`Context::broadcast`] was given in this call.
+        to: Range<usize>,
+        /// What.
+        frame: Common,
+        /// For their queues.
+        tag: Tag,
+    },
     /// Answer the request that the connection waits with.
     Respond {
         /// To whom.
@@ -266,6 +275,8 @@ pub struct Context<'a, H: Handler> {
     pub here: LoopId,
     pub(crate) timers: &'a mut Wheel<TimerKey<H::Timer>>,
     pub(crate) effects: &'a mut Vec<Effect<H>>,
+    /// To whom the broadcasts among the effects go, one after the other.
+    pub(crate) receivers: &'a mut Vec<ConnectionId>,
     pub(crate) buffers: &'a mut Vec<Vec<u8>>,
 }
 
@@ -283,6 +294,21 @@ impl<H: Handler> Context<'_, H> {
     /// Sends to a connection of this loop; nothing happens when it is gone.
     pub fn send(&mut self, to: ConnectionId, segment: Segment, tag: Tag) {
         self.effects.push(Effect::Send { to, segment, tag });
+    }
+
+    /// Sends to many connections of this loop; those that are gone are passed over. What follows
+    /// each other for the same connections in the same order costs little more than one message.
+    pub fn broadcast(
+        &mut self,
+        to: impl IntoIterator<Item = ConnectionId>,
+        frame: impl Into<Common>,
+        tag: Tag,
+    ) {
+        let frame = frame.into();
+        let start = self.receivers.len();
+        self.receivers.extend(to);
+        let to = start..self.receivers.len();
+        self.effects.push(Effect::Broadcast { to, frame, tag });
     }
 
     /// Answers the HTTP request that `to` waits with.

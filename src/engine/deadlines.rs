@@ -106,7 +106,7 @@ impl<H: Handler> Engine<H> {
     }
 
     /// Brings every touched connection into order: what it may read, whether it is over, when it
-    /// is due. Also hands over what this loop said to itself.
+    /// is due. Also hands over what this loop said to itself, and what was gathered for many.
     pub(super) fn settle(&mut self, now: Now, out: &mut Outputs<H>) {
         loop {
             if let Some(id) = self.touched.pop() {
@@ -115,6 +115,10 @@ impl<H: Handler> Engine<H> {
                 let here = self.here;
                 self.call(now, |handler, cx| handler.peer(cx, here, message));
                 self.carry_out(now, None, out);
+            } else if let Some(id) = self.slow.pop() {
+                self.slow_consumer(now, id, out);
+            } else if !self.run.is_empty() {
+                self.end_run(out);
             } else {
                 return;
             }

@@ -60,11 +60,14 @@ impl<H: Handler> Engine<H> {
             return;
         }
         let mut effects = std::mem::take(&mut self.effects);
+        let mut receivers = std::mem::take(&mut self.receivers);
         for effect in effects.drain(..) {
-            self.effect(now, effect, &mut lent, out);
+            self.effect(now, effect, &receivers, &mut lent, out);
         }
         if self.effects.is_empty() {
+            receivers.clear();
             self.effects = effects;
+            self.receivers = receivers;
         } else {
             self.carry_out(now, None, out);
         }
@@ -74,14 +77,23 @@ impl<H: Handler> Engine<H> {
         &mut self,
         now: Now,
         effect: Effect<H>,
+        receivers: &[ConnectionId],
         lent: &mut Option<Lent<'_>>,
         out: &mut Outputs<H>,
     ) {
         match effect {
             Effect::Send { to, segment, tag } => self.send(now, to, segment, tag, lent, out),
+            Effect::Broadcast { to, frame, tag } => {
+                self.broadcast(&receivers[to], frame, tag, out);
+            }
             Effect::Respond { to, response } => self.answer(now, to, &response, out),
             Effect::Close { connection, close } => self.close(now, connection, close, out),
-            Effect::Finish { connection } => self.finish(now, connection),
+            Effect::Finish { connection } => {
+                if self.run.has(connection) {
+                    self.end_run(out);
+                }
+                self.finish(now, connection);
+            }
             Effect::Pause { connection, paused } => {
                 if let Some(found) = self.connections.get_mut(connection) {
                     found.paused = paused;
@@ -97,6 +109,33 @@ impl<H: Handler> Engine<H> {
             Effect::Peer { to, message } if to == self.here => self.local.push_back(message),
             Effect::Peer { to, message } => out.list.push(Output::Peer { to, message }),
         }
+    }
+
+    /// The common answer without the common way: when all that was asked for is to send the
+    /// message back where it lies, before which nothing is queued, that is done. Returns whether.
+    #[inline]
+    pub(super) fn echoes(
+        &mut self,
+        id: ConnectionId,
+        kind: Kind,
+        bytes: &mut [u8],
+        payload: &Range<usize>,
+        out: &mut Outputs<H>,
+    ) -> bool {
+        let [Effect::Send { to, segment: Segment::Lent(range), .. }] = &self.effects[..] else {
+            return false;
+        };
+        let part = payload.start + range.start..payload.start + range.end;
+        debug_assert!(part.end <= payload.end, "lent within the message");
+        if *to != id {
+            return false;
+        }
+        let Some(frame) = encoder::reframe(bytes, part, opcode(kind)) else { return false };
+        // It owns nothing; that it need not be dropped is what the compiler cannot see.
+        std::mem::forget(self.effects.pop());
+        self.metrics.sent.add_at(DoorLabel::WebSocket, 1);
+        Self::lend(out, bytes, frame);
+        true
     }
 
     fn send(
@@ -144,7 +183,8 @@ impl<H: Handler> Engine<H> {
         tag: Tag,
         out: &mut Outputs<H>,
     ) {
-        let queue_is_empty = self.connections.get(to).is_some_and(|found| found.outbox.is_empty());
+        let queue_is_empty = !self.run.has(to)
+            && self.connections.get(to).is_some_and(|found| found.outbox.is_empty());
         match lent.place {
             Place::Within { bytes, payload, lend } => {
                 let part = payload.start + range.start..payload.start + range.end;
@@ -180,7 +220,16 @@ impl<H: Handler> Engine<H> {
         self.queue(to, bytes, Tag { class: Class::Reply, ..tag }, out);
     }
 
-    fn queue(&mut self, to: ConnectionId, bytes: Bytes, tag: Tag, out: &mut Outputs<H>) -> Room {
+    pub(super) fn queue(
+        &mut self,
+        to: ConnectionId,
+        bytes: Bytes,
+        tag: Tag,
+        out: &mut Outputs<H>,
+    ) -> Room {
+        if self.run.has(to) {
+            self.end_run(out);
+        }
         let Some(found) = self.connections.get_mut(to) else { return Room::Queued };
         let before = found.outbox.bytes();
         let room = found.outbox.push(bytes, tag, self.config.outbox_bytes, &mut self.spares);
@@ -197,12 +246,12 @@ impl<H: Handler> Engine<H> {
 
     /// The queue is full of what may not be lost: nothing is left but to part (SPEC §5).
     pub(super) fn slow_consumer(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
+        let found = self.connections.get_mut(id).filter(|found| found.stage == Stage::Open);
+        let Some(found) = found else { return };
         self.metrics.slow_consumers.add(1);
-        if let Some(found) = self.connections.get_mut(id) {
-            let before = found.outbox.bytes();
-            found.outbox.clear();
-            self.metrics.queued_bytes.add(found.outbox.bytes() as i64 - before as i64);
-        }
+        let before = found.outbox.bytes();
+        found.outbox.clear();
+        self.metrics.queued_bytes.add(found.outbox.bytes() as i64 - before as i64);
         self.close(now, id, Close::new(SLOW_CONSUMER, "slow consumer"), out);
     }
 
@@ -235,6 +284,9 @@ impl<H: Handler> Engine<H> {
 
     /// Closes with a code: the handler may say a last word, WebSocket gets a Close frame.
     pub(super) fn close(&mut self, now: Now, id: ConnectionId, close: Close, out: &mut Outputs<H>) {
+        if self.run.has(id) {
+            self.end_run(out);
+        }
         let Some(found) = self.connections.get(id) else { return };
         if found.stage != Stage::Open {
             return;

@@ -11,6 +11,7 @@ impl<H: Handler> Engine<H> {
     /// When something contradicts itself: a bug of ours.
     pub fn check_invariants(&self) {
         assert!(self.effects.is_empty(), "every effect is carried out");
+        assert!(self.receivers.is_empty() && self.run.is_empty(), "every broadcast is queued");
         assert!(self.local.is_empty(), "every word to ourselves is heard");
         assert!(self.touched.is_empty(), "every touched connection is settled");
         for (key, connection) in self.connections.iter() {

@@ -19,6 +19,7 @@ pub mod io;
 mod metrics;
 mod outbox;
 mod receive;
+mod run;
 mod transport;
 mod upgrade;
 
@@ -41,6 +42,7 @@ use crate::handler::{Context, Effect, Handler, TimerKey};
 use crate::metrics::Registry;
 use connection::Connection;
 use outbox::Spares;
+use run::Run;
 
 /// The connections of one loop, and the handler that they talk to.
 #[derive(Debug)]
@@ -53,6 +55,12 @@ pub struct Engine<H: Handler> {
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
+    /// To whom the broadcasts among them go.
+    receivers: Vec<ConnectionId>,
+    /// Broadcasts that wait for more of the same.
+    run: Run,
+    /// Those whose queue had no room for what was gathered.
+    slow: Vec<ConnectionId>,
     /// Buffers and tables for the next replies.
     spares: Spares,
     /// What this loop said to itself.
@@ -78,6 +86,9 @@ impl<H: Handler> Engine<H> {
             timers: Wheel::new(),
             rng: Rng::new(seed),
             effects: Vec::new(),
+            receivers: Vec::new(),
+            run: Run::default(),
+            slow: Vec::new(),
             spares: Spares::default(),
             local: VecDeque::new(),
             touched: Vec::new(),
@@ -200,6 +211,7 @@ impl<H: Handler> Engine<H> {
             here: self.here,
             timers: &mut self.timers,
             effects: &mut self.effects,
+            receivers: &mut self.receivers,
             buffers: &mut self.spares.buffers,
         };
         f(&mut self.handler, &mut context)

@@ -6,6 +6,7 @@
 //! asks for another.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::handler::{Class, Door, Tag};
@@ -24,6 +25,8 @@ const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Bytes {
     Shared(Frame, Door),
+    /// Many messages in the framing of their door.
+    Block(Arc<[u8]>),
     Own(OwnFrame, Door),
     /// Framed already: HTTP, control frames, what was lent and not taken.
     Raw(Vec<u8>),
@@ -34,6 +37,7 @@ impl Bytes {
         match self {
             Self::Shared(frame, Door::WebSocket) => frame.websocket(),
             Self::Shared(frame, Door::Lines) => frame.line(),
+            Self::Block(bytes) => bytes,
             Self::Own(frame, Door::WebSocket) => frame.websocket(),
             Self::Own(frame, Door::Lines) => frame.line(),
             Self::Raw(bytes) => bytes,

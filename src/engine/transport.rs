@@ -104,6 +104,11 @@ impl Transport {
     /// Reads on from `bytes[*at..]`.
     pub(super) fn step(&mut self, config: &Config, bytes: &mut [u8], at: &mut usize) -> Step {
         match self {
+            Self::WebSocket(decoder) => match decoder.decode(bytes, at) {
+                Ok(None) => Step::Need,
+                Ok(Some(event)) => websocket_step(event),
+                Err(error) => Step::Failed(error.close_code().0, error.reason()),
+            },
             Self::Sniffing(prefix) => {
                 debug_assert_eq!(prefix.len, 0, "a kept prefix is put before new bytes");
                 let rest = &bytes[*at..];
@@ -130,11 +135,6 @@ impl Transport {
                 Ok(Some(http::Event::Continue)) => Step::Continue,
                 Ok(Some(http::Event::Request)) => Step::Request,
                 Err(error) => Step::BadRequest(error),
-            },
-            Self::WebSocket(decoder) => match decoder.decode(bytes, at) {
-                Ok(None) => Step::Need,
-                Ok(Some(event)) => websocket_step(event),
-                Err(error) => Step::Failed(error.close_code().0, error.reason()),
             },
             Self::Lines(decoder) => match decoder.decode(bytes, at) {
                 Ok(None) => Step::Need,

@@ -133,7 +133,7 @@ impl Workers<Router> for Crews {
             Job::Password { .. } => (self.hashers.try_submit(job), Work::Password),
         };
         if let Err(job) = refused {
-            self.metrics.overloaded.add_at(work, 1);
+            self.metrics.overloaded.add_among_others(work, 1);
             self.post.deliver(job.overloaded());
         }
     }

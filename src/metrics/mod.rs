@@ -1,8 +1,8 @@
 //! Counters, gauges and histograms: one block of memory per loop, summed when somebody asks.
 //!
 //! A layer declares its rows beside its `Config` with `rows!`, each loop takes a block of its own
-//! from the [`Registry`], and `metrics.accepted.add(1)` is one relaxed atomic addition on memory
-//! that no other loop writes. Law: label values are `'static` words of a closed set, so a
+//! from the [`Registry`], and `metrics.accepted.add(1)` is a load and a store in memory that no other
+//! thread writes. Law: label values are `'static` words of a closed set, so a
 //! stranger's text cannot become a label. Nothing here knows what is counted.
 
 mod cells;

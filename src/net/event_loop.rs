@@ -17,6 +17,7 @@ use super::connection::Connection;
 use super::front::Signalled;
 use super::mailbox::Word;
 use super::ready_list::ReadyList;
+use super::turn::Received;
 use super::{Arrivals, Clock, Config, Front, Inbox, Metrics, Outlets, Stop, Workers};
 use crate::base::id::LoopId;
 use crate::base::now::Now;
@@ -66,6 +67,8 @@ pub(crate) struct EventLoop<H: Handler> {
     pub(super) dirty: ReadyList,
     pub(super) buffer: Vec<u8>,
     pub(super) scratch: Vec<u8>,
+    /// Used again and again; empty between turns.
+    pub(super) batch: Vec<Received>,
     inbox: Inbox<H>,
     pub(super) outlets: Outlets<H>,
     pub(super) workers: Option<Arc<dyn Workers<H>>>,
@@ -99,6 +102,7 @@ impl<H: Handler> EventLoop<H> {
             dirty: ReadyList::default(),
             buffer: vec![0; parts.config.read_buffer_bytes.max(1)],
             scratch: Vec::with_capacity(super::flush::SCRATCH_BYTES),
+            batch: Vec::new(),
             inbox,
             outlets,
             workers,

@@ -92,6 +92,56 @@ impl OwnFrame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame(Arc<[u8]>);
 
+/// A message for many, who have it in common only if they must: whoever hands it out decides.
+#[derive(Debug)]
+pub enum Common {
+    /// Its buffer is still its own, and serves again.
+    Own(OwnFrame),
+    /// Others have it too.
+    Shared(Frame),
+}
+
+impl Common {
+    /// Header and payload.
+    #[must_use]
+    pub fn websocket(&self) -> &[u8] {
+        match self {
+            Self::Own(frame) => frame.websocket(),
+            Self::Shared(frame) => frame.websocket(),
+        }
+    }
+
+    /// Payload and `\n`.
+    #[must_use]
+    pub fn line(&self) -> &[u8] {
+        match self {
+            Self::Own(frame) => frame.line(),
+            Self::Shared(frame) => frame.line(),
+        }
+    }
+
+    /// The same message for any number of receivers.
+    #[must_use]
+    pub fn share(&self) -> Frame {
+        match self {
+            Self::Own(frame) => frame.share(),
+            Self::Shared(frame) => frame.clone(),
+        }
+    }
+}
+
+impl From<OwnFrame> for Common {
+    fn from(frame: OwnFrame) -> Self {
+        Self::Own(frame)
+    }
+}
+
+impl From<Frame> for Common {
+    fn from(frame: Frame) -> Self {
+        Self::Shared(frame)
+    }
+}
+
 impl Frame {
     /// Header and payload.
     #[must_use]

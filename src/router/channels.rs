@@ -16,7 +16,7 @@ use crate::message::fault::{Code, Fault};
 use crate::message::json::Payload;
 use crate::message::record::UserCard;
 use crate::message::{client, server};
-use crate::protocol::frame::Frame;
+use crate::protocol::frame::{Frame, OwnFrame};
 use crate::protocol::websocket::Opcode;
 use crate::store::{Found, Read};
 
@@ -158,9 +158,8 @@ pub(super) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> O
         let frame = published.encode(ask.cx, &sender);
         // First the reply, then the event.
         let position = published.position;
-        // First the reply, then the event.
-        let frame = [(position.offset, frame)];
-        ask.router.after_reply = Some(Echo { channel, frame, except: except(by, echo) });
+        let offset = position.offset;
+        ask.router.after_reply = Some(Echo { channel, offset, frame, except: except(by, echo) });
         return reply(ask, &position);
     }
     let payload = match &request.payload {
@@ -183,7 +182,7 @@ pub(super) struct Published<'a> {
 
 impl Published<'_> {
     /// The event, encoded once for everybody.
-    pub(super) fn encode(&self, cx: &mut Context<'_, Router>, sender: &UserCard) -> Frame {
+    pub(super) fn encode(&self, cx: &mut Context<'_, Router>, sender: &UserCard) -> OwnFrame {
         let written;
         let name = match self.channel {
             Channel::Named(name) => &**name,
@@ -203,10 +202,7 @@ impl Published<'_> {
         };
         let mut draft = cx.draft();
         json::event_payload(draft.payload(), &event, self.payload);
-        let own = draft.finish(Opcode::Text);
-        let frame = own.share();
-        cx.recycle(own);
-        frame
+        draft.finish(Opcode::Text)
     }
 }
 

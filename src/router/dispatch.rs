@@ -183,8 +183,8 @@ impl Router {
             cx.send(id, Segment::Own(reply), Tag::REPLY);
         }
         // Before anything that waited starts, which may publish too.
-        if let Some(echo) = self.after_reply.take() {
-            self.publish(cx, &echo.channel, &echo.frame, echo.except);
+        if let Some(super::Echo { channel, offset, frame, except }) = self.after_reply.take() {
+            self.publish_one(cx, &channel, offset, frame, except);
         }
         self.go_on(cx, id);
     }

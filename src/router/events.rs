@@ -10,11 +10,11 @@ use super::words::{Delivery, Done, Finished, Word, chat_of};
 use super::{Router, channels::Published};
 use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
-use crate::handler::{Class, Context, Segment, Tag};
+use crate::handler::{Class, Context, Tag};
 use crate::hub::Channel;
 use crate::message::record::{ChatKind, RoomEvent};
 use crate::message::server;
-use crate::protocol::frame::Frame;
+use crate::protocol::frame::{Common, Frame, OwnFrame};
 use crate::protocol::websocket::Opcode;
 use crate::store::{Logged, Written};
 
@@ -115,6 +115,24 @@ impl Router {
         self.hand_out(cx, channel, frames, except);
     }
 
+    /// Sends one event to the loops that listen; it is shared only if there are others.
+    pub(super) fn publish_one(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        channel: &Channel,
+        offset: u64,
+        frame: OwnFrame,
+        except: Option<Address>,
+    ) {
+        let here = cx.here;
+        if self.channels.listeners(channel).any(|to| to != here) {
+            let shared = frame.share();
+            cx.recycle(frame);
+            return self.publish(cx, channel, &[(offset, shared)], except);
+        }
+        self.hand_out_one(cx, channel, offset, frame, except);
+    }
+
     /// Sends events to every loop, because who joins or leaves may be on any.
     fn publish_to_all(&mut self, cx: &mut Context<'_, Self>, delivery: Delivery) {
         let generations = self.channels.listen_all(&delivery.channel, cx.now.monotonic, cx.rng);
@@ -161,24 +179,32 @@ impl Router {
         frames: &[(u64, Frame)],
         except: Option<Address>,
     ) {
+        for (offset, frame) in frames {
+            self.hand_out_one(cx, channel, *offset, frame.clone(), except);
+        }
+    }
+
+    fn hand_out_one(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        channel: &Channel,
+        offset: u64,
+        frame: impl Into<Common>,
+        except: Option<Address>,
+    ) {
         let Some(number) = self.subscriptions.number(channel) else { return };
         let here = cx.here;
         let except = except.filter(|except| except.home == here).map(|except| except.connection);
         let receivers = self.subscriptions.receivers(number);
-        self.metrics.deliveries.add((receivers.len() * frames.len()) as u64);
-        let all_new = self.subscriptions.all_new(number);
-        for (offset, frame) in frames {
-            let tag = Tag { channel: number, offset: *offset, class: Class::Kick };
-            for receiver in receivers {
-                let new = all_new || !self.subscriptions.has(number, *receiver, *offset);
-                if Some(*receiver) != except && new {
-                    cx.send(*receiver, Segment::Shared(frame.clone()), tag);
-                }
-            }
+        self.metrics.deliveries.add(receivers.len() as u64);
+        let tag = Tag { channel: number, offset, class: Class::Kick };
+        let to = receivers.iter().copied().filter(|receiver| Some(*receiver) != except);
+        if self.subscriptions.all_new(number) {
+            return cx.broadcast(to, frame, tag);
         }
-        if !all_new && let Some((last, _)) = frames.last() {
-            self.subscriptions.passed(number, *last);
-        }
+        let to = to.filter(|receiver| !self.subscriptions.has(number, *receiver, offset));
+        cx.broadcast(to, frame, tag);
+        self.subscriptions.passed(number, offset);
     }
 
     /// A user is a member from now on: every connection of the user listens.
@@ -239,7 +265,7 @@ impl Router {
         let frame = published.encode(cx, &sender);
         let offset = position.offset;
         cx.tell(call.home, Word::Published { call: call.key, position });
-        self.publish(cx, &channel, &[(offset, frame)], super::channels::except(by, echo));
+        self.publish_one(cx, &channel, offset, frame, super::channels::except(by, echo));
     }
 
     /// At the home of a channel: an event without a number.

@@ -49,7 +49,7 @@ use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
 use crate::message::client::Verb;
 use crate::metrics::Registry;
-use crate::protocol::frame::Frame;
+use crate::protocol::frame::OwnFrame;
 use crate::protocol::http::{Request, Response};
 use ask::Event;
 use session::Sessions;
@@ -112,8 +112,8 @@ pub struct Parts {
 #[derive(Debug)]
 struct Echo {
     channel: Channel,
-    /// With its offset.
-    frame: [(u64, Frame); 1],
+    offset: u64,
+    frame: OwnFrame,
     /// Whom it does not reach.
     except: Option<Address>,
 }

@@ -70,7 +70,8 @@ impl Starting {
 
     /// The server, when it is ready; what became of it, when it ended before.
     pub(crate) fn ready(mut self) -> Result<Result<Server, ExitStatus>, String> {
-        let mut address = None;
+        // Thrice, because we may have been stopped for longer than that.
+        let (mut address, mut patience) = (None, 3);
         loop {
             match self.lines.recv_timeout(DEADLINE) {
                 Ok(line) if line == "ready" => break,
@@ -78,6 +79,7 @@ impl Starting {
                 Err(RecvTimeoutError::Disconnected) => {
                     return self.child.wait().map(Err).map_err(|error| error.to_string());
                 }
+                Err(RecvTimeoutError::Timeout) if patience > 1 => patience -= 1,
                 Err(RecvTimeoutError::Timeout) => {
                     end(&mut self.child);
                     return Err(format!("not ready within {DEADLINE:?}"));

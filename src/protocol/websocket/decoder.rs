@@ -6,9 +6,8 @@
 //! Limit: [`Limits`], judged by the header alone, before a payload octet is kept.
 
 use super::assembly::{Assembly, Control, Done, Message};
-use super::close_code::CloseCode;
 use super::error::Error;
-use super::event::{CloseFrame, Event, Payload};
+use super::event::{Event, Payload};
 use super::extension::Extension;
 use super::header::{
     CONTROL_BYTES_MAX, FIN, HEADER_BYTES_MAX, LENGTH, MASK, RSV, RSV1, Role, header_len,
@@ -136,14 +135,23 @@ impl Decoder {
     /// What the peer did wrong; the connection is to be failed (section 7.1.7). Every later call
     /// returns the same error.
     pub fn decode(&mut self, bytes: &mut [u8], at: &mut usize) -> Result<Option<Event>, Error> {
-        self.release();
-        let next = self.next(bytes, at);
-        if let Err(error) = next {
-            self.stage = Stage::Dead(error);
-            self.assembly = None;
-            self.extension = None;
+        match self.whole(bytes, at) {
+            Ok(Some((text, place))) => {
+                return Ok(Some(Event::Message { text, payload: Payload::Lent(place) }));
+            }
+            Ok(None) => self.release(),
+            Err(error) => return Err(self.dead(error)),
         }
-        next
+        self.next(bytes, at).map_err(|error| self.dead(error))
+    }
+
+    /// Takes the error that [`lent`] found, and repeats it from now on.
+    #[cold]
+    pub(crate) fn dead(&mut self, error: Error) -> Error {
+        self.stage = Stage::Dead(error);
+        self.assembly = None;
+        self.extension = None;
+        error
     }
 
     fn next(&mut self, bytes: &mut [u8], at: &mut usize) -> Result<Option<Event>, Error> {
@@ -161,9 +169,7 @@ impl Decoder {
             let count = usize::try_from(frame.remaining).unwrap_or(usize::MAX).min(rest.len());
             let piece = rest.get_mut(..count).unwrap_or_default();
             *at = start.saturating_add(count);
-            if self.role == Role::Server {
-                mask::apply(piece, frame.key);
-            }
+            let ascii = self.role == Role::Server && mask::apply(piece, frame.key);
             let left = Frame {
                 remaining: frame.remaining.saturating_sub(count as u64),
                 key: mask::advance(frame.key, count),
@@ -177,7 +183,7 @@ impl Decoder {
             let event = if frame.opcode.is_control() {
                 self.control(frame, whole, piece, start)?
             } else {
-                self.data(frame, whole, piece, start)?
+                self.data(frame, whole, piece, start, ascii)?
             };
             if event.is_some() || !whole {
                 return Ok(event);
@@ -301,11 +307,12 @@ impl Decoder {
         whole: bool,
         piece: &[u8],
         start: usize,
+        ascii: bool,
     ) -> Result<Option<Event>, Error> {
         let last = whole && frame.fin;
         if last && !frame.claimed && self.message().is_none() {
             let text = frame.opcode == Opcode::Text;
-            if text && simdutf8::basic::from_utf8(piece).is_err() {
+            if text && !ascii && simdutf8::basic::from_utf8(piece).is_err() {
                 return Err(Error::InvalidUtf8);
             }
             let payload = Payload::Lent(start..start.saturating_add(piece.len()));
@@ -334,7 +341,7 @@ impl Decoder {
     ) -> Result<Option<Event>, Error> {
         let waiting = self.assembly.as_mut().and_then(|assembly| assembly.control.take());
         if whole && waiting.is_none() {
-            return control_event(frame.opcode, piece, |skip| {
+            return Event::of_control(frame.opcode, piece, |skip| {
                 Payload::Lent(start.saturating_add(skip)..start.saturating_add(piece.len()))
             })
             .map(Some);
@@ -347,7 +354,7 @@ impl Decoder {
             return Ok(None);
         }
         let mut skipped = 0;
-        let event = control_event(frame.opcode, control.payload(), |skip| {
+        let event = Event::of_control(frame.opcode, control.payload(), |skip| {
             skipped = skip;
             Payload::Assembled
         })?;
@@ -356,32 +363,9 @@ impl Decoder {
     }
 }
 
-/// The event of a control frame; `place` says where its payload lies without so many octets.
-fn control_event(
-    opcode: Opcode,
-    payload: &[u8],
-    place: impl FnOnce(usize) -> Payload,
-) -> Result<Event, Error> {
-    match opcode {
-        Opcode::Ping => return Ok(Event::Ping(place(0))),
-        Opcode::Pong => return Ok(Event::Pong(place(0))),
-        _ => {}
-    }
-    match payload {
-        [] => Ok(Event::Close(CloseFrame { code: None, reason: place(0) })),
-        [_] => Err(Error::CloseTooShort),
-        [high, low, reason @ ..] => {
-            let code = CloseCode(u16::from_be_bytes([*high, *low]));
-            if !code.may_be_received() {
-                return Err(Error::CloseCodeInvalid);
-            }
-            if std::str::from_utf8(reason).is_err() {
-                return Err(Error::InvalidUtf8);
-            }
-            Ok(Event::Close(CloseFrame { code: Some(code), reason: place(2) }))
-        }
-    }
-}
+mod whole;
+
+pub(crate) use whole::lent;
 
 #[cfg(test)]
 mod tests;

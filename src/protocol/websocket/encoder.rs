@@ -136,8 +136,14 @@ pub fn close_payload(code: CloseCode, reason: &str) -> ClosePayload {
 /// None when there is no room in front of the payload: the client's header began in an earlier
 /// read, or `payload` is not one that a server's decoder lent. Then nothing was written.
 #[must_use]
+#[inline]
 pub fn reframe(bytes: &mut [u8], payload: Range<usize>, opcode: Opcode) -> Option<Range<usize>> {
     let len = payload.end.checked_sub(payload.start)?;
+    if let Ok(short @ ..=125) = u8::try_from(len) {
+        let start = payload.start.checked_sub(2)?;
+        *bytes.get_mut(start..payload.end)?.first_chunk_mut()? = [FIN | opcode.bits(), short];
+        return Some(start..payload.end);
+    }
     let header = header(opcode, true, false, len as u64);
     let start = payload.start.checked_sub(header.len())?;
     let room = bytes.get_mut(start..payload.end)?.get_mut(..header.len())?;

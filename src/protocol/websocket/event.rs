@@ -5,6 +5,8 @@
 use std::ops::Range;
 
 use super::close_code::CloseCode;
+use super::error::Error;
+use super::opcode::Opcode;
 
 /// A whole message or control frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,35 @@ pub enum Event {
     Pong(Payload),
     /// The peer starts or answers the closing handshake (section 5.5.1).
     Close(CloseFrame),
+}
+
+impl Event {
+    /// The event of a control frame; `place` says where its payload lies without so many octets.
+    pub(super) fn of_control(
+        opcode: Opcode,
+        payload: &[u8],
+        place: impl FnOnce(usize) -> Payload,
+    ) -> Result<Self, Error> {
+        match opcode {
+            Opcode::Ping => return Ok(Self::Ping(place(0))),
+            Opcode::Pong => return Ok(Self::Pong(place(0))),
+            _ => {}
+        }
+        match payload {
+            [] => Ok(Self::Close(CloseFrame { code: None, reason: place(0) })),
+            [_] => Err(Error::CloseTooShort),
+            [high, low, reason @ ..] => {
+                let code = CloseCode(u16::from_be_bytes([*high, *low]));
+                if !code.may_be_received() {
+                    return Err(Error::CloseCodeInvalid);
+                }
+                if std::str::from_utf8(reason).is_err() {
+                    return Err(Error::InvalidUtf8);
+                }
+                Ok(Self::Close(CloseFrame { code: Some(code), reason: place(2) }))
+            }
+        }
+    }
 }
 
 /// Where a payload lies, unmasked.

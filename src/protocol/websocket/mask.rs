@@ -1,19 +1,91 @@
 //! Masking: RFC 6455 section 5.3, octet i XOR octet i mod 4 of the key; its own inverse.
 //!
-//! In words of eight octets, which the compiler widens to vectors; the octet-wise law is in the
-//! tests, over all lengths and offsets.
+//! In blocks of 32 octets, which the compiler makes vectors of. What is unmasked is looked at in
+//! the same pass: most text is ASCII, and then needs no second look for UTF-8. The octet-wise law
+//! is in the tests, over all lengths and offsets.
 
-/// Masks or unmasks `bytes`, whose first octet meets the first of `key`.
-pub fn apply(bytes: &mut [u8], key: [u8; 4]) {
-    let [a, b, c, d] = key;
-    let twice = [a, b, c, d, a, b, c, d];
-    let word_key = u64::from_ne_bytes(twice);
-    let (words, tail) = bytes.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ word_key).to_ne_bytes();
+use std::ops::Range;
+
+const BLOCK_BYTES: usize = 32;
+
+type Block = [u8; BLOCK_BYTES];
+
+/// Masks or unmasks `bytes`, whose first octet meets the first of `key`. Returns whether all of it
+/// is ASCII afterwards.
+#[inline]
+pub fn apply(bytes: &mut [u8], key: [u8; 4]) -> bool {
+    let mut mask = Mask::new(key);
+    let (blocks, tail) = bytes.as_chunks_mut();
+    for block in blocks {
+        mask.apply(block);
     }
-    for (octet, key) in tail.iter_mut().zip(twice) {
-        *octet ^= key;
+    mask.apply_to_tail(tail);
+    mask.saw_ascii()
+}
+
+/// Unmasks what lies in `from` and moves it down to `to`, in one pass. Returns whether all of it is
+/// ASCII; nothing is done and none returned unless `to <= from.start` and both are within `bytes`.
+#[inline]
+pub(super) fn apply_down(
+    bytes: &mut [u8],
+    from: Range<usize>,
+    to: usize,
+    key: [u8; 4],
+) -> Option<bool> {
+    let window = bytes.get_mut(to..from.end)?;
+    let gap = from.start.checked_sub(to)?;
+    from.end.checked_sub(from.start)?;
+    let mut mask = Mask::new(key);
+    let mut left = window;
+    // A block is read whole before it is written lower down: nothing unread is overwritten.
+    while let Some(block) = left.get(gap..).and_then(|unread| unread.first_chunk()) {
+        let mut block: Block = *block;
+        mask.apply(&mut block);
+        let (place, rest) = left.split_first_chunk_mut()?;
+        *place = block;
+        left = rest;
+    }
+    let unread = left.get(gap..)?;
+    if unread.is_empty() {
+        return Some(mask.saw_ascii());
+    }
+    let mut block: Block = [0; BLOCK_BYTES];
+    let tail = block.get_mut(..unread.len())?;
+    tail.copy_from_slice(unread);
+    mask.apply_to_tail(tail);
+    left.get_mut(..tail.len())?.copy_from_slice(tail);
+    Some(mask.saw_ascii())
+}
+
+/// A key as wide as a block, and every bit that was seen set in what came out.
+struct Mask {
+    key: [[u8; 4]; BLOCK_BYTES / 4],
+    seen: Block,
+}
+
+impl Mask {
+    #[inline]
+    const fn new(key: [u8; 4]) -> Self {
+        Self { key: [key; BLOCK_BYTES / 4], seen: [0; BLOCK_BYTES] }
+    }
+
+    #[inline]
+    fn apply(&mut self, block: &mut Block) {
+        self.apply_to_tail(block);
+    }
+
+    #[inline]
+    fn apply_to_tail(&mut self, tail: &mut [u8]) {
+        let key = self.key.as_flattened();
+        for ((octet, key), seen) in tail.iter_mut().zip(key).zip(&mut self.seen) {
+            *octet ^= key;
+            *seen |= *octet;
+        }
+    }
+
+    #[inline]
+    fn saw_ascii(&self) -> bool {
+        self.seen.is_ascii()
     }
 }
 
@@ -46,13 +118,41 @@ mod tests {
         for offset in 0..16 {
             for length in 0..=256 {
                 let (mut fast, mut slow) = (source.clone(), source.clone());
-                apply(&mut fast[offset..offset + length], key);
+                let ascii = apply(&mut fast[offset..offset + length], key);
                 octet_wise(&mut slow[offset..offset + length], key);
                 assert_eq!(fast, slow, "offset {offset}, length {length}");
+                assert_eq!(ascii, slow[offset..offset + length].is_ascii());
                 apply(&mut fast[offset..offset + length], key);
                 assert_eq!(fast, source);
             }
         }
+    }
+
+    #[test]
+    fn moving_down_is_masking_and_moving() {
+        let key = [0x37, 0x1a, 0x21, 0x3d];
+        for gap in 0..40 {
+            for length in 0..=150_usize {
+                for odd in [None, Some(0), Some(length / 2), length.checked_sub(1)] {
+                    let mut plain = vec![b'a'; length];
+                    if let Some(octet) = odd.and_then(|at| plain.get_mut(at)) {
+                        *octet = 0xc3;
+                    }
+                    let mut bytes = [vec![0xee; 3 + gap], plain.clone(), vec![0xdd; 5]].concat();
+                    let from = 3 + gap..3 + gap + length;
+                    octet_wise(&mut bytes[from.clone()], key);
+                    assert_eq!(apply_down(&mut bytes, from, 3, key), Some(plain.is_ascii()));
+                    assert_eq!(bytes[3..3 + length], plain, "gap {gap}, length {length}");
+                    assert!(bytes[..3].iter().all(|octet| *octet == 0xee));
+                    assert!(bytes[3 + gap + length..].iter().all(|octet| *octet == 0xdd));
+                }
+            }
+        }
+        let mut bytes = *b"abcd";
+        for (from, to) in [(1..3, 2), (2..5, 0), (Range { start: 3, end: 2 }, 1)] {
+            assert_eq!(apply_down(&mut bytes, from, to, key), None);
+        }
+        assert_eq!(bytes, *b"abcd");
     }
 
     #[test]

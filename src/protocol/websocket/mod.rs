@@ -60,6 +60,7 @@ pub use close_code::CloseCode;
 pub use connection::{
     Close, Config, Connection, ConnectionEvent, Failure, Requested, SendError, State,
 };
+pub(crate) use decoder::lent;
 pub use decoder::{Decoder, Limits};
 pub use error::Error;
 pub use event::{CloseFrame, Event, Payload};

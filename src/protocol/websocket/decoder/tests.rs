@@ -1,6 +1,8 @@
 //! The decoder by tables; the RFC's sections, one by one, are in `tests/rfc6455/`.
 
 use super::*;
+use crate::protocol::websocket::close_code::CloseCode;
+use crate::protocol::websocket::event::CloseFrame;
 use crate::protocol::websocket::extension::ExtensionError;
 use crate::protocol::websocket::{Opcode, encoder};
 
@@ -230,4 +232,65 @@ fn a_claimed_message_is_limited_on_the_wire_too() {
     assert_eq!(over, Some(Error::TooLarge));
     let mut out = Vec::new();
     assert!(Toy { messages: 0 }.encode(b"a", &mut out) && out == [b'a' ^ 0x55]);
+}
+
+#[test]
+fn what_is_moved_down_is_the_same_and_leaves_room_for_a_header() {
+    let payloads: [&[u8]; 7] =
+        [b"", b"a", b"hello", "h\u{e4}h".as_bytes(), &[b'x'; 40], &[b'y'; 64], &[b'z'; 63]];
+    for first in [0x81, 0x82] {
+        let mut bytes: Vec<u8> = payloads.iter().flat_map(|p| masked(first, p)).collect();
+        let decoder = Decoder::new(Role::Server, LIMITS);
+        let (mut at, mut floor) = (0, None);
+        for expected in payloads {
+            let limits = decoder.common().unwrap();
+            let (text, place) = lent(limits, &mut bytes, &mut at, floor).unwrap().unwrap();
+            assert_eq!((text, &bytes[place.clone()]), (first == 0x81, expected));
+            let opcode = if text { Opcode::Text } else { Opcode::Binary };
+            let frame = encoder::reframe(&mut bytes, place, opcode).unwrap();
+            // All frames lie in one piece, each with its header.
+            assert_eq!(frame.start, floor.unwrap_or(4));
+            floor = Some(frame.end);
+        }
+        assert_eq!((lent(LIMITS, &mut bytes, &mut at, floor), at), (Ok(None), bytes.len()));
+        let frames = &bytes[4..floor.unwrap()];
+        let mut client = Decoder::new(Role::Client, LIMITS);
+        let (events, error) = run(&mut client, &mut frames.to_vec());
+        let heard: Vec<&[u8]> = events.iter().map(|(_, payload)| &payload[..]).collect();
+        assert_eq!((heard, error), (payloads.to_vec(), None));
+    }
+}
+
+#[test]
+fn a_whole_frame_of_any_kind_is_what_its_pieces_are() {
+    let limits = Limits { message_bytes: 70_000, ..LIMITS };
+    let mut frames = Vec::new();
+    for first in 0..=255_u8 {
+        frames.push(masked(first, b"hello"));
+        frames.push(masked(first, &[0xc3, 0x28]));
+    }
+    for len in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000, 70_001] {
+        frames.push(masked(0x81, &vec![b'x'; len]));
+        frames.push(masked(0x82, &vec![0xff; len]));
+        frames.push(encoder::header(Opcode::Text, true, false, len as u64).to_vec());
+    }
+    // Lengths that are not in their shortest form.
+    frames.push([&[0x82, 0xfe, 0, 125], &[0; 129][..]].concat());
+    frames.push([&[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 126], &[0; 130][..]].concat());
+    for frame in frames {
+        let mut whole = Decoder::new(Role::Server, limits);
+        let (events, error) = run(&mut whole, &mut frame.clone());
+        let mut cut = Decoder::new(Role::Server, limits);
+        let (mut pieces, mut failed) = (Vec::new(), None);
+        for octet in frame.chunks(1 + frame.len() / 50) {
+            let (events, error) = run(&mut cut, &mut octet.to_vec());
+            pieces.extend(events.into_iter().map(|(_, payload)| payload));
+            failed = error.or(failed);
+            if failed.is_some() {
+                break;
+            }
+        }
+        let events: Vec<_> = events.into_iter().map(|(_, payload)| payload).collect();
+        assert_eq!((events, error), (pieces, failed), "{:02x?}", &frame[..frame.len().min(12)]);
+    }
 }

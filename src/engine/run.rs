@@ -1,0 +1,147 @@
+//! Broadcasts of one input, gathered: what many are sent in a row becomes one entry on each queue.
+//!
+//! A publisher with many messages in flight has them read in one piece, so each of its receivers
+//! is visited, queued for and written to once, not once for each message, and the bytes that all of
+//! them get lie in one block.
+//!
+//! Law: each receiver gets the same bytes in the same order as if every broadcast had been queued
+//! at once. So a run ends before anything else is done to one of its members, and with its input.
+//! Limit: [`RUN_BYTES_MAX`].
+
+use std::sync::Arc;
+
+use super::connection::Stage;
+use super::io::Outputs;
+use super::outbox::{Bytes, Room, Spares};
+use super::{DoorLabel, Engine};
+use crate::base::id::ConnectionId;
+use crate::handler::{Door, Handler, Tag};
+use crate::protocol::frame::Common;
+
+/// Longer runs are ended, so that a queue's limit is judged before much more is gathered.
+const RUN_BYTES_MAX: usize = 64 * 1024;
+
+/// Frames for the same receivers, in order.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    frames: Vec<Common>,
+    receivers: Vec<ConnectionId>,
+    /// The receivers by slot, one bit each; of a former tenant too, which does no harm.
+    members: Vec<u64>,
+    bytes: usize,
+    tag: Option<Tag>,
+}
+
+impl Run {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.tag.is_none()
+    }
+
+    /// Whether something waits here for this connection.
+    pub(super) fn has(&self, connection: ConnectionId) -> bool {
+        let word = self.members.get(connection.slot as usize / 64).copied().unwrap_or_default();
+        !self.is_empty() && word >> (connection.slot % 64) & 1 == 1
+    }
+
+    fn continues(&self, receivers: &[ConnectionId], frame: &Common, tag: Tag) -> bool {
+        self.tag.is_some_and(|before| before.class == tag.class)
+            && self.bytes + frame.line().len() <= RUN_BYTES_MAX
+            && self.receivers == receivers
+    }
+
+    fn begin(&mut self, receivers: &[ConnectionId], tag: Tag) {
+        self.receivers.extend_from_slice(receivers);
+        for receiver in receivers {
+            let place = receiver.slot as usize / 64;
+            if place >= self.members.len() {
+                self.members.resize(place + 1, 0);
+            }
+            self.members[place] |= 1 << (receiver.slot % 64);
+        }
+        self.tag = Some(tag);
+    }
+
+    /// Empties it and keeps its memory.
+    fn clear(&mut self, spares: &mut Spares) {
+        for receiver in self.receivers.drain(..) {
+            self.members[receiver.slot as usize / 64] = 0;
+        }
+        for frame in self.frames.drain(..) {
+            if let Common::Own(frame) = frame {
+                spares.recycle(frame.into_buffer());
+            }
+        }
+        self.bytes = 0;
+        self.tag = None;
+    }
+
+    /// What a door gets, in one piece.
+    fn block(&self, door: Door, spares: &mut Spares) -> Arc<[u8]> {
+        let mut block = spares.buffers.pop().unwrap_or_default();
+        block.clear();
+        for frame in &self.frames {
+            block.extend_from_slice(match door {
+                Door::WebSocket => frame.websocket(),
+                Door::Lines => frame.line(),
+            });
+        }
+        let shared = Arc::from(&block[..]);
+        spares.recycle(block);
+        shared
+    }
+}
+
+impl<H: Handler> Engine<H> {
+    /// Sends a frame to many, or lets it wait for the next one for the same.
+    pub(super) fn broadcast(
+        &mut self,
+        receivers: &[ConnectionId],
+        frame: Common,
+        tag: Tag,
+        out: &mut Outputs<H>,
+    ) {
+        if !self.run.continues(receivers, &frame, tag) {
+            self.end_run(out);
+            if receivers.is_empty() {
+                if let Common::Own(frame) = frame {
+                    self.spares.recycle(frame.into_buffer());
+                }
+                return;
+            }
+            self.run.begin(receivers, tag);
+        }
+        self.run.bytes += frame.line().len();
+        self.run.frames.push(frame);
+    }
+
+    /// Queues what was gathered.
+    pub(super) fn end_run(&mut self, out: &mut Outputs<H>) {
+        let Some(tag) = self.run.tag else { return };
+        let mut run = std::mem::take(&mut self.run);
+        let only = if let [only] = &run.frames[..] { Some(only.share()) } else { None };
+        let mut blocks = [None, None];
+        for &to in &run.receivers {
+            let found = self.connections.get(to).filter(|found| found.stage == Stage::Open);
+            let Some(door) = found.and_then(|found| found.transport.door()) else { continue };
+            self.metrics.sent.add_at(DoorLabel::from(door), run.frames.len() as u64);
+            let block = &mut blocks[usize::from(door == Door::Lines)];
+            let bytes = match &only {
+                Some(frame) => Bytes::Shared(frame.clone(), door),
+                None => {
+                    let block = block.get_or_insert_with(|| run.block(door, &mut self.spares));
+                    Bytes::Block(Arc::clone(block))
+                }
+            };
+            if self.queue(to, bytes, tag, out) == Room::None {
+                self.slow.push(to);
+            }
+        }
+        run.clear(&mut self.spares);
+        if self.run.is_empty() {
+            self.run = run;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
