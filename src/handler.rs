@@ -264,6 +264,15 @@ pub enum TimerKey<T> {
     Handler(T),
 }
 
+/// The message being handled goes back: the one effect that is not listed, for it is the only one
+/// of so many messages that a list costs more than what it is of.
+#[derive(Debug)]
+pub(crate) struct Back {
+    pub(crate) to: ConnectionId,
+    pub(crate) part: Range<usize>,
+    pub(crate) tag: Tag,
+}
+
 /// The moment in which a handler is called, and everything it can do in it.
 #[derive(Debug)]
 pub struct Context<'a, H: Handler> {
@@ -275,6 +284,8 @@ pub struct Context<'a, H: Handler> {
     pub here: LoopId,
     pub(crate) timers: &'a mut Wheel<TimerKey<H::Timer>>,
     pub(crate) effects: &'a mut Vec<Effect<H>>,
+    /// What goes back to where it came from, when that is the first effect.
+    pub(crate) back: &'a mut Option<Back>,
     /// To whom the broadcasts among the effects go, one after the other.
     pub(crate) receivers: &'a mut Vec<ConnectionId>,
     pub(crate) buffers: &'a mut Vec<Vec<u8>>,
@@ -292,8 +303,14 @@ impl<H: Handler> Context<'_, H> {
     }
 
     /// Sends to a connection of this loop; nothing happens when it is gone.
+    #[inline]
     pub fn send(&mut self, to: ConnectionId, segment: Segment, tag: Tag) {
-        self.effects.push(Effect::Send { to, segment, tag });
+        match segment {
+            Segment::Lent(part) if self.effects.is_empty() && self.back.is_none() => {
+                *self.back = Some(Back { to, part, tag });
+            }
+            segment => self.effects.push(Effect::Send { to, segment, tag }),
+        }
     }
 
     /// Sends to many connections of this loop; those that are gone are passed over. What follows

@@ -9,7 +9,7 @@ use super::transport::Transport;
 use super::{DoorLabel, Engine};
 use crate::base::id::ConnectionId;
 use crate::base::now::Now;
-use crate::handler::{Class, Close, Door, Effect, Handler, Kind, Segment, Tag};
+use crate::handler::{Back, Class, Close, Door, Effect, Handler, Kind, Segment, Tag};
 use crate::message::close::SLOW_CONSUMER;
 use crate::protocol::http::Response;
 use crate::protocol::websocket::{CloseCode, Opcode, encoder};
@@ -56,6 +56,9 @@ const fn opcode(kind: Kind) -> Opcode {
 impl<H: Handler> Engine<H> {
     /// Carries out what the handler asked for, and what it asks for meanwhile.
     pub(super) fn carry_out(&mut self, now: Now, mut lent: Option<Lent<'_>>, out: &mut Outputs<H>) {
+        if let Some(Back { to, part, tag }) = self.back.take() {
+            self.send(now, to, Segment::Lent(part), tag, &mut lent, out);
+        }
         if self.effects.is_empty() {
             return;
         }
@@ -111,28 +114,20 @@ impl<H: Handler> Engine<H> {
         }
     }
 
-    /// The common answer without the common way: when all that was asked for is to send the
-    /// message back where it lies, before which nothing is queued, that is done. Returns whether.
+    /// The common answer without the common way: the message goes back where it lies, before which
+    /// nothing is queued. False, with nothing done, when there is no room for its header.
     #[inline]
-    pub(super) fn echoes(
+    pub(super) fn give_back(
         &mut self,
-        id: ConnectionId,
+        back: &Back,
         kind: Kind,
         bytes: &mut [u8],
         payload: &Range<usize>,
         out: &mut Outputs<H>,
     ) -> bool {
-        let [Effect::Send { to, segment: Segment::Lent(range), .. }] = &self.effects[..] else {
-            return false;
-        };
-        let part = payload.start + range.start..payload.start + range.end;
+        let part = payload.start + back.part.start..payload.start + back.part.end;
         debug_assert!(part.end <= payload.end, "lent within the message");
-        if *to != id {
-            return false;
-        }
         let Some(frame) = encoder::reframe(bytes, part, opcode(kind)) else { return false };
-        // It owns nothing; that it need not be dropped is what the compiler cannot see.
-        std::mem::forget(self.effects.pop());
         self.metrics.sent.add_at(DoorLabel::WebSocket, 1);
         Self::lend(out, bytes, frame);
         true

@@ -10,7 +10,7 @@ impl<H: Handler> Engine<H> {
     /// # Panics
     /// When something contradicts itself: a bug of ours.
     pub fn check_invariants(&self) {
-        assert!(self.effects.is_empty(), "every effect is carried out");
+        assert!(self.effects.is_empty() && self.back.is_none(), "every effect is carried out");
         assert!(self.receivers.is_empty() && self.run.is_empty(), "every broadcast is queued");
         assert!(self.local.is_empty(), "every word to ourselves is heard");
         assert!(self.touched.is_empty(), "every touched connection is settled");

@@ -38,7 +38,7 @@ use crate::base::id::{ConnectionId, LoopId};
 use crate::base::now::Now;
 use crate::base::rng::Rng;
 use crate::base::timer::Wheel;
-use crate::handler::{Context, Effect, Handler, TimerKey};
+use crate::handler::{Back, Context, Effect, Handler, TimerKey};
 use crate::metrics::Registry;
 use connection::Connection;
 use outbox::Spares;
@@ -55,6 +55,8 @@ pub struct Engine<H: Handler> {
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
+    /// What comes before them.
+    back: Option<Back>,
     /// To whom the broadcasts among them go.
     receivers: Vec<ConnectionId>,
     /// Broadcasts that wait for more of the same.
@@ -86,6 +88,7 @@ impl<H: Handler> Engine<H> {
             timers: Wheel::new(),
             rng: Rng::new(seed),
             effects: Vec::new(),
+            back: None,
             receivers: Vec::new(),
             run: Run::default(),
             slow: Vec::new(),
@@ -211,6 +214,7 @@ impl<H: Handler> Engine<H> {
             here: self.here,
             timers: &mut self.timers,
             effects: &mut self.effects,
+            back: &mut self.back,
             receivers: &mut self.receivers,
             buffers: &mut self.spares.buffers,
         };

@@ -54,6 +54,9 @@ impl<H: Handler> Engine<H> {
         let mut at = 0;
         if lend {
             self.whole_messages(now, id, bytes, &mut at, out);
+            if at > 0 && at == bytes.len() {
+                return self.unlend(id, bytes, out);
+            }
         }
         while let Some(connection) = self.connections.get_mut(id) {
             if !connection.hears() {
@@ -102,9 +105,16 @@ impl<H: Handler> Engine<H> {
                 self.metrics.received.add_at(DoorLabel::WebSocket, 1);
                 let message = Message { kind, bytes: &bytes[range.clone()] };
                 self.call(now, |handler, cx| handler.message(cx, id, message));
-                if !(alone && self.echoes(id, kind, bytes, &range, out)) {
+                match self.back.take_if(|back| alone && back.to == id) {
+                    Some(back) if self.give_back(&back, kind, bytes, &range, out) => {}
+                    back => self.back = back.or(self.back.take()),
+                }
+                if self.back.is_some() || !self.effects.is_empty() {
                     self.carry_out(now, Some(Lent::within(id, kind, bytes, range, true)), out);
                     break;
+                }
+                if *at == bytes.len() {
+                    return;
                 }
             }
         }

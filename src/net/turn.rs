@@ -22,8 +22,12 @@ const BATCH_MAX: usize = 128;
 /// it is looked at.
 const BATCH_BYTES_MAX: usize = 64 * 1024;
 
-/// From whom, what of it goes back (once the engine has had it), and where in the buffer it lies.
-pub(super) type Received = (ConnectionId, Option<Range<usize>>, Range<usize>);
+/// After a read of more than this the batch is closed: for so many bytes the data is what counts,
+/// and it is to be answered while it lies in the first cache.
+const LONG_BYTES: usize = 4 * 1024;
+
+/// From whom, and where in the buffer it lies; once the engine has had it, what of it goes back.
+pub(super) type Received = (ConnectionId, Range<usize>);
 
 impl<H: Handler> EventLoop<H> {
     /// The connection, unless it is gone.
@@ -97,16 +101,23 @@ impl<H: Handler> EventLoop<H> {
             while left > 0 && received.len() < BATCH_MAX && filled < room {
                 left -= 1;
                 let Some(slot) = self.ready.pop() else { break };
-                filled += self.read(slot, &mut buffer[filled..], filled, &mut received);
-            }
-            for (id, lent, range) in &mut received {
-                *lent = self.receive(*id, &mut buffer[range.clone()]);
-            }
-            for (id, lent, range) in received.drain(..) {
-                if let Some(lent) = lent.and_then(|lent| buffer[range].get(lent)) {
-                    self.send_alone(id, lent);
+                let taken = self.read(slot, &mut buffer[filled..], filled, &mut received);
+                filled += taken;
+                if taken > LONG_BYTES {
+                    break;
                 }
             }
+            let mut out = std::mem::take(&mut self.out);
+            for (id, range) in &mut received {
+                *range = self.receive(*id, &mut buffer, range.clone(), &mut out);
+            }
+            for (id, lent) in received.drain(..) {
+                if !lent.is_empty() {
+                    self.send(id, &buffer[lent], &mut out);
+                    self.carry_out(&mut out);
+                }
+            }
+            self.out = out;
         }
         self.buffer = buffer;
         self.batch = received;
@@ -153,7 +164,7 @@ impl<H: Handler> EventLoop<H> {
                         self.ready.push(slot);
                     }
                     self.received += taken;
-                    received.push((id, None, at..at + taken));
+                    received.push((id, at..at + taken));
                     return taken;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
@@ -170,33 +181,40 @@ impl<H: Handler> EventLoop<H> {
         }
     }
 
-    /// Gives the engine bytes of a connection. Returns what it lends of them.
-    fn receive(&mut self, id: ConnectionId, bytes: &mut [u8]) -> Option<Range<usize>> {
-        let now = self.now;
-        let mut out = std::mem::take(&mut self.out);
+    /// Gives the engine what lies in a part of the buffer. Returns what it lends of that.
+    fn receive(
+        &mut self,
+        id: ConnectionId,
+        buffer: &mut [u8],
+        part: Range<usize>,
+        out: &mut Outputs<H>,
+    ) -> Range<usize> {
+        let (now, start) = (self.now, part.start);
+        let bytes = &mut buffer[part];
         let input = |engine: &mut Engine<H>| {
-            engine.input(now, Input::Received { connection: id, bytes }, &mut out);
+            engine.input(now, Input::Received { connection: id, bytes }, out);
         };
         let went = self.guarded(input).is_some();
         let lent = out.lent.take();
         if !went {
-            self.lose(id, &mut out);
+            self.lose(id, out);
         }
-        self.carry_out(&mut out);
-        self.out = out;
-        lent.filter(|_| went)
-    }
-
-    /// Sends what the engine lent, and what is queued behind it.
-    fn send_alone(&mut self, id: ConnectionId, lent: &[u8]) {
-        let mut out = std::mem::take(&mut self.out);
-        self.send(id, lent, &mut out);
-        self.carry_out(&mut out);
-        self.out = out;
+        self.carry_out(out);
+        match lent {
+            Some(lent) if went => start + lent.start..start + lent.end,
+            _ => 0..0,
+        }
     }
 
     /// Does what the engine asks for, in its order.
+    #[inline]
     pub(super) fn carry_out(&mut self, out: &mut Outputs<H>) {
+        if !out.list.is_empty() {
+            self.carry_out_all(out);
+        }
+    }
+
+    fn carry_out_all(&mut self, out: &mut Outputs<H>) {
         for output in out.list.drain(..) {
             match output {
                 Output::Transmit(id) => {

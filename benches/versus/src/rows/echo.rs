@@ -6,6 +6,8 @@ use super::{Measure, Row};
 use crate::contestant::Contestant;
 use crate::load::echo::Echoers;
 use crate::system::{Outcome, Sample, measure};
+use crate::talk::{Door, framed};
+use crate::wire::Framing;
 
 const CONNECTIONS: usize = 100;
 /// Before it counts: caches fill, buffers grow.
@@ -36,8 +38,13 @@ pub(crate) fn rows<'a>(
 fn sample(who: &Contestant, payload: usize, in_flight: usize, span: Duration) -> Outcome<Sample> {
     let server = who.start()?;
     let streams = who.connect(&server, CONNECTIONS)?;
-    let message = who.framed(&vec![b'x'; payload]);
-    let mut load = Echoers::new(streams, &message, in_flight, who.answer(payload))?;
+    // Null gets what the others get, frames of a client, and gives all of it back.
+    let message = framed(Door::WebSocket, &vec![b'x'; payload]);
+    let answer = match who.door {
+        Door::Raw => Framing::Fixed(message.len()),
+        _ => who.answer(payload),
+    };
+    let mut load = Echoers::new(streams, &message, in_flight, answer)?;
     load.run(WARM_UP)?;
     Ok(measure(&server, || load.run(span))?)
 }
