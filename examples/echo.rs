@@ -2,13 +2,17 @@
 //! binary as binary, a line as a line.
 //!
 //! `cargo run --release --example echo -- --port 9001 --loops 2`, then `nc 127.0.0.1 9001` and type,
-//! or open `ws://127.0.0.1:9001/` from any WebSocket client. Ctrl-C drains and ends it.
+//! or open `ws://127.0.0.1:9001/` from any WebSocket client. With `--tls-cert FILE --tls-key FILE` TLS is
+//! spoken on the same port. Long messages come back compressed to clients that offer it; with
+//! `--contexts 1024`, short ones too, while 1024 MiB last. Ctrl-C drains and ends it.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::net::TcpListener;
+use std::path::PathBuf;
 
 use stentor::base::id::ConnectionId;
+use stentor::engine::DeflateMode;
 use stentor::handler::{Context, Handler, Message, Segment, Tag};
 use stentor::server::Server;
 use stentor::{engine, net};
@@ -27,9 +31,12 @@ impl Handler for Echo {
 }
 
 fn main() -> io::Result<()> {
-    let port = argument("--port").unwrap_or(9001) as u16;
+    let port = number("--port").unwrap_or(9001) as u16;
     let listener = TcpListener::bind(("127.0.0.1", port))?;
+    let contexts = number("--contexts");
     let engine = engine::Config {
+        deflate: if contexts.is_some() { DeflateMode::Dedicated } else { DeflateMode::Shared },
+        deflate_memory_bytes: contexts.unwrap_or_default() << 20,
         message_bytes: 16 << 20,
         parts_per_message: 65_537, // 65,536 and the empty last one of some clients
         outbox_bytes: 64 << 20,
@@ -38,8 +45,17 @@ fn main() -> io::Result<()> {
     };
     let net = net::Config { connections_max: usize::MAX, ..net::Config::default() };
     let mut server = Server::builder(|_| Echo).listener(listener).config(net, engine);
-    if let Some(loops) = argument("--loops") {
+    if let Some(loops) = number("--loops") {
         server = server.loops(loops);
+    }
+    if let (Some(cert), Some(key)) = (argument("--tls-cert"), argument("--tls-key")) {
+        let files = net::TlsFiles {
+            certificate: PathBuf::from(cert),
+            key: PathBuf::from(key),
+            client_ca: None,
+            client_auth: net::ClientAuth::Required,
+        };
+        server = server.tls(net::Tls::load(files).map_err(io::Error::other)?);
     }
     let server = server.handle_signals().build()?;
     for address in server.local_addrs() {
@@ -48,7 +64,11 @@ fn main() -> io::Result<()> {
     server.run()
 }
 
-/// The number after `name` on the command line.
-fn argument(name: &str) -> Option<usize> {
-    std::env::args().skip_while(|word| word != name).nth(1)?.parse().ok()
+/// The word after `name` on the command line.
+fn argument(name: &str) -> Option<String> {
+    std::env::args().skip_while(|word| word != name).nth(1)
+}
+
+fn number(name: &str) -> Option<usize> {
+    argument(name)?.parse().ok()
 }

@@ -22,12 +22,11 @@ use crate::engine::{self, Engine};
 use crate::handler::Handler;
 use crate::metrics::Registry;
 use crate::net::{
-    self, Acceptor, Admission, Clock, Control, EventLoop, Everyone, Front, LISTENERS, Listening,
-    LoopWaker, Mailbox, Parts, SIGNALS, Signals, Stop, WAKER, Workers,
+    self, Acceptor, Admission, Clock, Control, EventLoop, Everyone, Front, Issuer, LISTENERS,
+    Listening, LoopWaker, Mailbox, Parts, Renewer, SIGNALS, Secure, Signals, Stop, WAKER, Workers,
 };
 
-/// Descriptors that are left for everything but connections.
-const DESCRIPTORS_KEPT: u64 = 256;
+pub use crate::net::capacity;
 
 type Employ<H> = Box<dyn FnOnce(Vec<Mailbox<H>>) -> io::Result<Arc<dyn Workers<H>>>>;
 
@@ -45,6 +44,7 @@ pub struct Builder<H: Handler> {
     clock: Clock,
     seed: Option<u64>,
     signals: bool,
+    issuer: Option<Arc<dyn Issuer>>,
 }
 
 impl<H: Handler + 'static> Builder<H> {
@@ -116,7 +116,16 @@ impl<H: Handler + 'static> Builder<H> {
         self
     }
 
-    /// SIGTERM and SIGINT drain, a second one stops at once. The process ignores both afterwards.
+    /// Speaks TLS to whoever begins with it, on every TCP listener; others are served as they are.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: net::Tls) -> Self {
+        self.issuer = Some(Arc::new(tls));
+        self
+    }
+
+    /// SIGTERM and SIGINT drain, a second one stops at once; where TLS is spoken, SIGHUP reads the
+    /// certificate again. The process ignores them afterwards.
     #[must_use]
     pub const fn handle_signals(mut self) -> Self {
         self.signals = true;
@@ -134,7 +143,7 @@ impl<H: Handler + 'static> Builder<H> {
         if self.workers.is_none() && TypeId::of::<H::Job>() != TypeId::of::<Infallible>() {
             return Err(invalid("a handler with jobs needs workers"));
         }
-        self.net.connections_max = room(&self.net);
+        self.net.connections_max = net::room(&self.net);
         let polls = (0..self.loops).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let wakers = polls
             .iter()
@@ -158,7 +167,7 @@ impl<H: Handler + 'static> Builder<H> {
                 here,
                 poll,
                 engine: Engine::new(
-                    self.engine.clone(),
+                    self.engine.for_one_of(self.loops),
                     here,
                     rng.next_u64(),
                     handler,
@@ -169,6 +178,7 @@ impl<H: Handler + 'static> Builder<H> {
                 workers: workers.clone(),
                 stop: stop.clone(),
                 front: front.take(),
+                secure: Secure::new(self.issuer.clone(), self.metrics.block()),
                 clock: self.clock,
                 metrics: self.metrics.block(),
                 config: self.net.clone(),
@@ -200,7 +210,12 @@ impl<H: Handler + 'static> Builder<H> {
             self.net.clone(),
         );
         if self.signals {
-            front.watch(Signals::install(registry, SIGNALS)?);
+            front.watch(Signals::install(registry, SIGNALS, self.issuer.is_some())?);
+        }
+        if let Some(issuer) = &self.issuer {
+            let (control, waker) = (handle.control.clone(), handle.waker.clone());
+            let metrics = self.metrics.block();
+            front.renew_by(Renewer::new(issuer.clone(), control, waker, metrics));
         }
         Ok((front, addresses))
     }
@@ -214,42 +229,6 @@ impl<H: Handler> std::fmt::Debug for Builder<H> {
 
 fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
-}
-
-/// How many connections the descriptors of this process could do for, and how many descriptors it
-/// could have: the hard limit.
-///
-/// # Errors
-/// The system does not tell.
-pub fn capacity() -> io::Result<(u64, u64)> {
-    let limit = rlimit::Resource::NOFILE.get_hard()?;
-    Ok((room_within(limit), limit))
-}
-
-/// Where the limit is tiny, half of it: a server without room for anyone is none.
-fn room_within(limit: u64) -> u64 {
-    limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2)
-}
-
-/// How many connections there is room for.
-fn room(config: &net::Config) -> usize {
-    let limit = if config.raise_descriptors {
-        rlimit::increase_nofile_limit(u64::MAX)
-    } else {
-        rlimit::Resource::NOFILE.get_soft()
-    };
-    let Ok(limit) = limit else { return config.connections_max };
-    let room = usize::try_from(room_within(limit)).unwrap_or(usize::MAX);
-    if config.connections_max == usize::MAX {
-        log::info!("room for {room} connections: the limit of descriptors is {limit}");
-    } else if room < config.connections_max {
-        log::warn!(
-            "room for {room} connections: the limit of descriptors is {limit}; \
-             raise it with: ulimit -n {}",
-            (config.connections_max as u64).saturating_add(DESCRIPTORS_KEPT)
-        );
-    }
-    room.min(config.connections_max)
 }
 
 /// The standard library seeds its hash maps from the system.
@@ -281,6 +260,7 @@ impl<H: Handler + 'static> Server<H> {
             clock: Clock::start(),
             seed: None,
             signals: false,
+            issuer: None,
         }
     }
 
@@ -372,6 +352,14 @@ impl Handle {
     /// left, or after [`net::Config::drain_max`]. Only the first call counts.
     pub fn drain(&self, over: Duration) {
         if self.control.send(Control::Drain(over)).is_ok() {
+            self.waker.wake();
+        }
+    }
+
+    /// Reads certificate and key again, for new connections; those that are open stay. If something
+    /// is wrong with the new ones, that is in the log, and the old ones stay in use.
+    pub fn renew_certificate(&self) {
+        if self.control.send(Control::Renew).is_ok() {
             self.waker.wake();
         }
     }

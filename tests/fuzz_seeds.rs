@@ -15,10 +15,19 @@ use stentor::message::client::Verb;
 use stentor::message::fault::Code;
 use stentor::protocol::{http, line, sniff, websocket};
 
+#[path = "rfc7692/oracle.rs"]
+mod oracle;
+
+fn deflate_in(data: &[u8]) {
+    websocket::deflate::laws::deflate_in(data, oracle::stream);
+}
+
 /// A fuzz target's name, the laws it checks, and the fewest seeds it may have.
 type Row = (&'static str, &'static [fn(&[u8])], usize);
 
 const TARGETS: &[Row] = &[
+    ("deflate_in", &[deflate_in], 20),
+    ("deflate_roundtrip", &[websocket::deflate::laws::deflate_roundtrip], 8),
     ("handshake", &[websocket::laws::handshake], 25),
     ("http_request", &[http::laws::http_request], 60),
     ("json_message", &[json::laws::json_message, json::laws::json_value], 60),
@@ -110,7 +119,19 @@ fn every_target_is_whole() {
 #[test]
 fn a_target_that_is_not_whole_is_seen() {
     assert_eq!(
-        missing(&fuzz(), &["handshake", "http_request", "json_message", "line", "sniff", "new"]),
+        missing(
+            &fuzz(),
+            &[
+                "deflate_in",
+                "deflate_roundtrip",
+                "handshake",
+                "http_request",
+                "json_message",
+                "line",
+                "sniff",
+                "new"
+            ]
+        ),
         [
             "new: give it a [[bin]] in fuzz/Cargo.toml",
             "new: write fuzz/fuzz_targets/new.rs",

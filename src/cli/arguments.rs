@@ -48,6 +48,12 @@ pub(super) struct ServeArguments {
     /// Set one key, over file and environment; repeatable; `stentor check --keys` lists them
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+    /// Speak TLS too, on the same ports: the certificate with its chain, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, in PEM; both are read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls_key: Option<PathBuf>,
     /// Lift all rates and counts, for laboratories and load tests
     #[arg(long)]
     pub(super) no_limits: bool,
@@ -174,7 +180,8 @@ mod tests {
             ("stentor --listen 5000", false),
             ("stentor --loops 0", false),
             ("stentor --log-format xml", false),
-            ("stentor --tls-cert x", false),
+            ("stentor --tls-cert cert.pem --tls-key key.pem", true),
+            ("stentor --tls-cert", false),
             ("stentor token --sub ana", false),
             ("stentor token --sub ana --role root", false),
             ("stentor token --sub ana --role user --ttl soon", false),

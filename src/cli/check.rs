@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use stentor::auth::jwt::OwnKey;
 use stentor::config::{Config, reference};
 use stentor::guard::origin::Origins;
-use stentor::launch::{DATA, bind};
+use stentor::launch::{self, DATA, bind};
 use stentor::server;
 use stentor::store::sqlite::{OpenError, Options, SqliteStore};
 
@@ -64,6 +64,7 @@ fn findings(configured: &Configured) -> Vec<(&'static str, Finding)> {
         Ok(_) => ("origins", Fine(config.allowed_origins.join(", "))),
         Err(error) => ("origins", Fail(error.to_string())),
     });
+    findings.push(("tls", tls(config)));
     findings.push(("listen", listen(config)));
     findings.push(("files", descriptors(config)));
     if config.ephemeral {
@@ -74,6 +75,19 @@ fn findings(configured: &Configured) -> Vec<(&'static str, Finding)> {
         findings.push(("key", key(dir)));
     }
     findings
+}
+
+fn tls(config: &Config) -> Finding {
+    match launch::tls(config) {
+        Err(error) => Fail(error.to_string()),
+        Ok(None) => Fine("none: what is said can be read on the way".into()),
+        Ok(Some(tls)) => match (tls.warning(), tls.days_left()) {
+            (Some(warning), _) => Warn(warning),
+            (None, Some(days @ ..14)) => Warn(format!("the certificate ends in {days} days")),
+            (None, Some(days)) => Fine(format!("the certificate is good for {days} days")),
+            (None, None) => Fine("a certificate that does not say how long it is good".into()),
+        },
+    }
 }
 
 fn listen(config: &Config) -> Finding {

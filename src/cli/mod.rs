@@ -78,6 +78,13 @@ fn configure(arguments: &ServeArguments) -> Result<Configured, Failure> {
     for listen in &arguments.listen {
         config.listen.extend(listen.0.iter().copied());
     }
+    for (flag, file) in
+        [(&arguments.tls_cert, &mut config.tls.cert), (&arguments.tls_key, &mut config.tls.key)]
+    {
+        if flag.is_some() {
+            file.clone_from(flag);
+        }
+    }
     config.data.clone_from(&arguments.data);
     config.ephemeral = arguments.ephemeral;
     config.loops = arguments.loops.map(usize::from);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use stentor::launch::{self, Data, Launched};
+use stentor::launch::{self, Data, Launched, Secrecy};
 
 use super::arguments::{LogFormat, ServeArguments};
 use super::output::{complain, tell};
@@ -14,7 +14,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let Configured { config, file, mut warnings } = configure(arguments)?;
     logging::start(arguments.log_format);
     let launched = launch::launch(config)?;
-    warnings.extend(exposed(launched.local_addrs()));
+    warnings.extend(exposed(launched.local_addrs(), launched.secrecy()));
     if arguments.log_format == LogFormat::Text {
         complain(&banner(&launched, file.as_deref()));
     }
@@ -36,7 +36,7 @@ fn banner(launched: &Launched, file: Option<&std::path::Path>) -> String {
     let mut text = format!("stentor {}\n\n", env!("CARGO_PKG_VERSION"));
     let address = launched.local_addrs().first().copied();
     if let Some(address) = address {
-        links(&mut text, address);
+        links(&mut text, address, launched.secrecy());
     }
     let data = match launched.data() {
         Data::Disk { dir, new: true } => format!("{} (new)", dir.display()),
@@ -55,7 +55,7 @@ fn banner(launched: &Launched, file: Option<&std::path::Path>) -> String {
     text
 }
 
-fn links(text: &mut String, address: SocketAddr) {
+fn links(text: &mut String, address: SocketAddr, secrecy: Secrecy) {
     // Whoever listens everywhere can be reached here.
     let ip = match address.ip() {
         ip if ip.is_unspecified() && ip.is_ipv4() => std::net::Ipv4Addr::LOCALHOST.into(),
@@ -63,42 +63,59 @@ fn links(text: &mut String, address: SocketAddr) {
         ip => ip,
     };
     let here = SocketAddr::new(ip, address.port());
+    let (s, nc) = if secrecy == Secrecy::None { ("", "nc") } else { ("s", "ncat --ssl") };
     let _ = write!(
         text,
-        "  browser    http://{here}/\n\
-         \x20 websocket  ws://{here}/ws\n\
-         \x20 terminal   nc {ip} {port}\n\
+        "  browser    http{s}://{here}/\n\
+         \x20 websocket  ws{s}://{here}/ws\n\
+         \x20 terminal   {nc} {ip} {port}\n\
          \x20            then type: help\n\
          \x20            or: {{\"type\":\"register\",\"username\":\"ana\",\"password\":\"at least 8 letters\"}}\n\
-         \x20 health     http://{here}/readyz    metrics  http://{here}/metrics\n",
+         \x20 health     http{s}://{here}/readyz    metrics  http{s}://{here}/metrics\n",
         port = here.port(),
     );
 }
 
 /// A warning when others than this machine can connect.
-fn exposed(addresses: &[SocketAddr]) -> Option<String> {
+fn exposed(addresses: &[SocketAddr], secrecy: Secrecy) -> Option<String> {
     let open = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback())?;
-    Some(format!(
-        "whoever reaches {open} can make an account, and nothing is encrypted; \
-         put a proxy that ends TLS in front, or listen on 127.0.0.1"
-    ))
+    let but = match secrecy {
+        Secrecy::None => {
+            ", and nothing is encrypted; --tls-cert and --tls-key help against that, \
+             or a proxy that ends TLS in front, or listening on 127.0.0.1"
+        }
+        Secrecy::Offered => {
+            ", and what does not begin with TLS is not encrypted; tls.required=true refuses it"
+        }
+        Secrecy::Required => "",
+    };
+    Some(format!("whoever reaches {open} can make an account{but}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: [Secrecy; 3] = [Secrecy::None, Secrecy::Offered, Secrecy::Required];
+
     #[test]
     fn links_can_be_clicked_wherever_it_listens() {
-        for (address, link, nc) in [
-            ("127.0.0.1:5000", "http://127.0.0.1:5000/\n", "nc 127.0.0.1 5000\n"),
-            ("[::1]:5000", "http://[::1]:5000/\n", "nc ::1 5000\n"),
-            ("0.0.0.0:80", "http://127.0.0.1:80/\n", "nc 127.0.0.1 80\n"),
-            ("[::]:80", "http://[::1]:80/\n", "nc ::1 80\n"),
+        for (address, link, host) in [
+            ("127.0.0.1:5000", "127.0.0.1:5000/\n", "127.0.0.1 5000\n"),
+            ("[::1]:5000", "[::1]:5000/\n", "::1 5000\n"),
+            ("0.0.0.0:80", "127.0.0.1:80/\n", "127.0.0.1 80\n"),
+            ("[::]:80", "[::1]:80/\n", "::1 80\n"),
         ] {
-            let mut text = String::new();
-            links(&mut text, address.parse().unwrap());
-            assert!(text.contains(link) && text.contains(nc), "{text}");
+            for (secrecy, scheme, nc) in [
+                (Secrecy::None, "http", "nc"),
+                (Secrecy::Offered, "https", "ncat --ssl"),
+                (Secrecy::Required, "https", "ncat --ssl"),
+            ] {
+                let mut text = String::new();
+                links(&mut text, address.parse().unwrap(), secrecy);
+                assert!(text.contains(&format!("browser    {scheme}://{link}")), "{text}");
+                assert!(text.contains(&format!("terminal   {nc} {host}")), "{text}");
+            }
         }
     }
 
@@ -107,8 +124,12 @@ mod tests {
         let addresses = |list: &[&str]| -> Vec<SocketAddr> {
             list.iter().map(|address| address.parse().unwrap()).collect()
         };
-        assert_eq!(exposed(&addresses(&["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"])), None);
-        let warning = exposed(&addresses(&["127.0.0.1:1", "0.0.0.0:2"])).unwrap();
-        assert!(warning.contains("whoever reaches 0.0.0.0:2"), "{warning}");
+        let here = addresses(&["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"]);
+        assert_eq!(ALL.map(|secrecy| exposed(&here, secrecy)), [None, None, None]);
+        let open = addresses(&["127.0.0.1:1", "0.0.0.0:2"]);
+        let [none, offered, required] = ALL.map(|secrecy| exposed(&open, secrecy).unwrap());
+        assert_eq!(required, "whoever reaches 0.0.0.0:2 can make an account");
+        assert!(none.contains("nothing is encrypted; --tls-cert"), "{none}");
+        assert!(offered.contains("; tls.required=true refuses it"), "{offered}");
     }
 }

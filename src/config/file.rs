@@ -61,7 +61,7 @@ impl Config {
                 let error = unknown(section.get_ref());
                 return Err(wrong(section.span(), &error.to_string()));
             };
-            if super::keys::of_section(section.get_ref()).is_empty() {
+            if super::lookup::of_section(section.get_ref()).is_empty() {
                 return Err(wrong(section.span(), &unknown_section(section.get_ref())));
             }
             for (name, value) in values {
@@ -78,11 +78,11 @@ impl Config {
 }
 
 fn unknown(key: &str) -> Error {
-    Error::UnknownKey { key: key.to_owned(), near: super::keys::near(key) }
+    Error::UnknownKey { key: key.to_owned(), near: super::lookup::near(key) }
 }
 
 fn unknown_section(section: &str) -> String {
-    let sections = super::keys::sections();
+    let sections = super::lookup::sections();
     let near = crate::codec::json::nearest(section, sections.iter().copied());
     let meant = near.map(|near| format!("; did you mean [{near}]?")).unwrap_or_default();
     format!("unknown section [{section}]{meant}\n  known sections: {}", sections.join(", "))
@@ -96,6 +96,7 @@ fn given(value: &Spanned<DeValue<'_>>) -> Given {
             Given::One(parsed.map_or_else(|_| number.to_string(), |number| number.to_string()))
         }
         DeValue::String(text) => Given::One(text.to_string()),
+        DeValue::Boolean(word) => Given::One(word.to_string()),
         DeValue::Array(elements) => Given::Many(
             elements
                 .iter()

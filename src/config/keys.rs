@@ -1,11 +1,11 @@
 //! The table of keys: name, where its value lives, bounds, what it does. File, environment, `--set`
 //! and the printed reference all come from here.
 
-use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Config, Error, Given, PREFIX};
-use crate::codec::json::nearest;
+use super::{Config, PREFIX};
+use crate::engine::DeflateMode;
 
 /// One key.
 #[derive(Debug)]
@@ -14,14 +14,14 @@ pub struct Key {
     pub name: &'static str,
     /// What it does and what happens when it is reached.
     pub about: &'static str,
-    least: u64,
-    most: u64,
-    place: Place,
+    pub(super) least: u64,
+    pub(super) most: u64,
+    pub(super) place: Place,
 }
 
 /// Where a value lives, by its type.
 #[derive(Debug)]
-enum Place {
+pub(super) enum Place {
     Bytes(fn(&mut Config) -> &mut usize),
     Count(fn(&mut Config) -> &mut u32),
     /// A count that `none` lifts.
@@ -32,10 +32,16 @@ enum Place {
     Deadline(fn(&mut Config) -> &mut Option<u64>),
     /// In milliseconds.
     Span(fn(&mut Config) -> &mut Duration),
+    Mode(fn(&mut Config) -> &mut DeflateMode),
     Texts(fn(&mut Config) -> &mut Vec<String>),
+    File(fn(&mut Config) -> &mut Option<PathBuf>),
+    /// `true` or `false`.
+    Flag(fn(&mut Config) -> &mut bool),
+    /// One of these words.
+    Word(&'static [&'static str], fn(&mut Config) -> &mut &'static str),
 }
 
-use Place::{Bytes, Count, Deadline, Limit, Span, Texts, Time};
+use Place::{Bytes, Count, Deadline, File, Flag, Limit, Mode, Span, Texts, Time, Word};
 
 const DAY_MS: u64 = 86_400_000;
 const YEAR_S: u64 = 31_536_000;
@@ -82,6 +88,12 @@ pub const KEYS: &[Key] = &[
         Deadline(|c| &mut c.router.auth_timeout_ms),
         (1, DAY_MS),
         "until authentication: 10 s, on loopback 300 s; then close 4103",
+    ),
+    key(
+        "limits.tls_timeout_ms",
+        Time(|c| &mut c.engine.tls_timeout_ms),
+        (1, DAY_MS),
+        "for a TLS handshake; then closed",
     ),
     key(
         "limits.http_head_timeout_ms",
@@ -203,6 +215,24 @@ pub const KEYS: &[Key] = &[
         (0, DAY_MS / 24),
         "over which connections are closed when the server goes down; all is over 20 s later",
     ),
+    key(
+        "websocket.deflate",
+        Mode(|c| &mut c.engine.deflate),
+        (0, 0),
+        "permessage-deflate: off, shared (each message for itself) or dedicated (contexts)",
+    ),
+    key(
+        "websocket.deflate_min_bytes",
+        Bytes(|c| &mut c.engine.deflate_min_bytes),
+        (0, GIB),
+        "shortest message that is compressed for itself; shorter ones are sent plain",
+    ),
+    key(
+        "websocket.deflate_memory_bytes",
+        Bytes(|c| &mut c.engine.deflate_memory_bytes),
+        (0, 64 * GIB),
+        "for the contexts of all connections; more connections: as shared",
+    ),
     key("tokens.access_s", Time(|c| &mut c.auth.access_s), (1, YEAR_S), "life of an access token"),
     key(
         "tokens.refresh_s",
@@ -223,7 +253,34 @@ pub const KEYS: &[Key] = &[
         "pages that may connect, as https://example.com; empty: the server's own, and on loopback \
          http://localhost and http://127.0.0.1 on any port",
     ),
+    key(
+        "tls.cert",
+        File(|c| &mut c.tls.cert),
+        NO_BOUNDS,
+        "certificate and chain in PEM, read again on SIGHUP; unset: no TLS",
+    ),
+    key("tls.key", File(|c| &mut c.tls.key), NO_BOUNDS, "its private key in PEM, not encrypted"),
+    key(
+        "tls.required",
+        Flag(|c| &mut c.engine.tls_required),
+        NO_BOUNDS,
+        "whether plain connections are refused: 403, close 1008",
+    ),
+    key(
+        "tls.client_ca",
+        File(|c| &mut c.tls.client_ca),
+        NO_BOUNDS,
+        "authorities in PEM whose certificates clients show; unset: clients are not asked",
+    ),
+    key(
+        "tls.client_auth",
+        Word(&["required", "optional"], |c| &mut c.tls.client_auth),
+        NO_BOUNDS,
+        "whether a client may come without a certificate when `tls.client_ca` is set",
+    ),
 ];
+
+const NO_BOUNDS: (u64, u64) = (0, 0);
 
 impl Key {
     /// The variable of the environment that sets it.
@@ -243,126 +300,4 @@ impl Key {
     pub fn default(&self) -> String {
         self.value(&mut Config::default())
     }
-
-    /// What it is in `config`, as it would be written. Nothing is changed.
-    fn value(&self, config: &mut Config) -> String {
-        let none = || String::from("none");
-        match self.place {
-            Bytes(place) => place(config).to_string(),
-            Count(place) => place(config).to_string(),
-            Limit(place) => place(config).map_or_else(none, |limit| limit.to_string()),
-            Time(place) => place(config).to_string(),
-            Deadline(place) => place(config).map_or_else(String::new, |time| time.to_string()),
-            Span(place) => place(config).as_millis().to_string(),
-            Texts(place) => place(config).join(","),
-        }
-    }
-
-    /// What can be written, in words.
-    fn needed(&self) -> String {
-        let (least, most) = (self.least, self.most);
-        match self.place {
-            Texts(_) => "a list of texts".to_owned(),
-            Limit(_) => format!("a whole number from {least} to {most}, or `none`,"),
-            _ => format!("a whole number from {least} to {most}"),
-        }
-    }
-
-    pub(super) fn assign(&self, config: &mut Config, given: &Given) -> Result<(), Error> {
-        let refuse = |value: &str| Error::BadValue {
-            key: self.name,
-            value: value.to_owned(),
-            needed: self.needed(),
-        };
-        if let Texts(place) = self.place {
-            *place(config) = match given {
-                Given::Many(texts) => texts.clone(),
-                Given::One(text) => split(text),
-            };
-            return Ok(());
-        }
-        let text = match given {
-            Given::One(text) => text.trim(),
-            Given::Many(texts) => return Err(refuse(&format!("[{}]", texts.join(", ")))),
-        };
-        if let Limit(place) = self.place
-            && text == "none"
-        {
-            *place(config) = None;
-            return Ok(());
-        }
-        let number = self.number(text).ok_or_else(|| refuse(text))?;
-        // The bounds of a row fit the type of its place; a test holds that.
-        let (wide, narrow) = (usize::try_from(number), u32::try_from(number));
-        match self.place {
-            Bytes(place) => *place(config) = wide.map_err(|_| refuse(text))?,
-            Count(place) => *place(config) = narrow.map_err(|_| refuse(text))?,
-            Limit(place) => *place(config) = Some(narrow.map_err(|_| refuse(text))?),
-            Time(place) => *place(config) = number,
-            Deadline(place) => *place(config) = Some(number),
-            Span(place) => *place(config) = Duration::from_millis(number),
-            Texts(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Digits, with `_` between them if that reads better, within the bounds.
-    fn number(&self, text: &str) -> Option<u64> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
-        if !digits || text.starts_with('_') || text.ends_with('_') {
-            return None;
-        }
-        let number = text.replace('_', "").parse().ok()?;
-        (self.least..=self.most).contains(&number).then_some(number)
-    }
-}
-
-fn split(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
-}
-
-pub(super) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
-}
-
-/// The key that was meant, if one is near; the section may be missing or wrong.
-pub(super) fn near(name: &str) -> Option<&'static str> {
-    let last = |name: &'static str| name.split_once('.').map_or(name, |(_, last)| last);
-    let written = name.rsplit('.').next().unwrap_or(name);
-    let names = || KEYS.iter().map(|key| key.name);
-    nearest(name, names()).or_else(|| {
-        let meant = nearest(written, names().map(last))?;
-        names().find(|name| last(name) == meant)
-    })
-}
-
-/// The sections, each once.
-pub(super) fn sections() -> Vec<&'static str> {
-    let mut sections: Vec<_> =
-        KEYS.iter().filter_map(|key| Some(key.name.split_once('.')?.0)).collect();
-    sections.dedup();
-    sections
-}
-
-/// The keys of a section, without it.
-pub(super) fn of_section(section: &str) -> Vec<&'static str> {
-    KEYS.iter()
-        .filter_map(|key| key.name.split_once('.').filter(|(of, _)| *of == section))
-        .map(|(_, name)| name)
-        .collect()
-}
-
-/// All keys as a table in Markdown.
-#[must_use]
-pub fn reference() -> String {
-    let mut text = String::from("| key | default | what it does |\n|---|---|---|\n");
-    for key in KEYS {
-        let default = match key.default() {
-            none if none.is_empty() => String::new(),
-            some => format!("`{some}`"),
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "| `{}` | {default} | {} |", key.name, key.about);
-    }
-    text
 }

@@ -8,8 +8,10 @@
 #[cfg(feature = "cli")]
 pub mod file;
 mod keys;
+mod lookup;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,7 +19,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use keys::{KEYS, Key, reference};
+pub use keys::{KEYS, Key};
+pub use lookup::reference;
 
 use crate::codec::json::nearest;
 use crate::handler::Close;
@@ -46,6 +49,8 @@ pub struct Config {
     pub net: net::Config,
     /// Pages that may connect; empty: the default rule of SPEC §6.
     pub allowed_origins: Vec<String>,
+    /// Certificate and key, where TLS is spoken.
+    pub tls: Tls,
     /// Where to listen; empty: port 5000 on loopback.
     pub listen: Vec<SocketAddr>,
     /// Where data and the token key are kept; unset: `./stentor-data`.
@@ -56,6 +61,25 @@ pub struct Config {
     pub loops: Option<usize>,
     /// Keys that somebody set; what nobody set may follow from these.
     pub keys_set: BTreeSet<&'static str>,
+}
+
+/// What TLS is spoken with; the paths are taken as they are, from where the server was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate with its chain, in PEM; unset: no TLS.
+    pub cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub key: Option<PathBuf>,
+    /// Authorities of clients' certificates, in PEM; unset: clients are not asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// `required` or `optional`.
+    pub client_auth: &'static str,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { cert: None, key: None, client_ca: None, client_auth: "required" }
+    }
 }
 
 /// Why a configuration is refused.
@@ -92,9 +116,9 @@ impl fmt::Display for Error {
                     write!(f, "; did you mean `{near}`?")?;
                 }
                 let section = key.split_once('.').map_or("", |(section, _)| section);
-                match keys::of_section(section) {
+                match lookup::of_section(section) {
                     known if known.is_empty() => {
-                        write!(f, "\n  known sections: {}", keys::sections().join(", "))
+                        write!(f, "\n  known sections: {}", lookup::sections().join(", "))
                     }
                     known => write!(f, "\n  known in [{section}]: {}", known.join(", ")),
                 }
@@ -177,8 +201,8 @@ impl Config {
     }
 
     fn give(&mut self, name: &str, value: &Given) -> Result<(), Error> {
-        let key = keys::find(name)
-            .ok_or_else(|| Error::UnknownKey { key: name.to_owned(), near: keys::near(name) })?;
+        let key = lookup::find(name)
+            .ok_or_else(|| Error::UnknownKey { key: name.to_owned(), near: lookup::near(name) })?;
         key.assign(self, value)?;
         self.keys_set.insert(key.name);
         Ok(())
@@ -232,6 +256,22 @@ impl Config {
             (
                 self.auth.access_s > self.auth.refresh_s,
                 "tokens.access_s must be at most tokens.refresh_s",
+            ),
+            (
+                self.tls.cert.is_some() != self.tls.key.is_some(),
+                "tls.cert and tls.key go together; a file that holds both is named twice",
+            ),
+            (
+                self.tls.client_ca.is_some() && self.tls.cert.is_none(),
+                "tls.client_ca needs tls.cert and tls.key",
+            ),
+            (
+                is_set("tls.client_auth") && self.tls.client_ca.is_none(),
+                "tls.client_auth needs tls.client_ca",
+            ),
+            (
+                engine.tls_required && self.tls.cert.is_none(),
+                "tls.required needs tls.cert and tls.key",
             ),
         ];
         if let Some((_, text)) = contradictions.iter().find(|(holds, _)| *holds) {

@@ -1,6 +1,7 @@
 //! The configuration from file, environment and flags, and what is refused of it.
 
 use super::*;
+use crate::engine::DeflateMode;
 
 fn set(pairs: &[&str]) -> Result<Config, Error> {
     let mut config = Config::default();
@@ -23,15 +24,23 @@ fn every_key_takes_its_default_its_bounds_and_nothing_beyond() {
             assert_eq!(key.default(), default, "{}", key.name);
         }
         for wrong in ["", "x", "-1", "1.5", "_1", "1_", "18446744073709551616"] {
-            if key.name != "http.allowed_origins" {
-                let error = config.set(key.name, wrong).unwrap_err().to_string();
-                assert!(error.starts_with(key.name) && error.contains("whole number"), "{error}");
-            }
+            let name = key.name;
+            let needed = match name {
+                "http.allowed_origins" => continue,
+                "tls.cert" | "tls.key" | "tls.client_ca" if !wrong.is_empty() => continue,
+                "tls.cert" | "tls.key" | "tls.client_ca" => "the path of a file",
+                "websocket.deflate" => "one of",
+                "tls.required" => "`true` or `false`",
+                "tls.client_auth" => "`required` or `optional`",
+                _ => "whole number",
+            };
+            let error = config.set(name, wrong).unwrap_err().to_string();
+            assert!(error.starts_with(name) && error.contains(needed), "{error}");
         }
         let [section, name] = key.name.split('.').collect::<Vec<_>>()[..] else {
             panic!("{} has a section", key.name);
         };
-        assert!(keys::of_section(section).contains(&name));
+        assert!(lookup::of_section(section).contains(&name));
         assert!(reference().contains(&format!("`{}`", key.name)));
     }
 }
@@ -39,14 +48,30 @@ fn every_key_takes_its_default_its_bounds_and_nothing_beyond() {
 #[test]
 fn the_keys_are_those_of_the_specification() {
     let expected = "message_bytes unauthenticated_message_bytes unauthenticated_requests \
-        sniff_timeout_ms auth_timeout_ms http_head_timeout_ms heartbeat_ms dead_ms \
+        sniff_timeout_ms auth_timeout_ms tls_timeout_ms http_head_timeout_ms heartbeat_ms dead_ms \
         messages_per_minute requests_per_second requests_burst ephemeral_per_second \
         connects_per_second_per_ip connects_burst_per_ip connections connections_per_user \
         connections_per_ip channels_per_connection parts_per_message history_page \
         logins_per_minute outbox_bytes outbox_soft_bytes outbox_soft_ms drain_ms";
-    assert_eq!(keys::of_section("limits").join(" "), expected);
-    assert_eq!(keys::of_section("tokens").join(" "), "access_s refresh_s expired_close_ms");
-    assert_eq!(keys::of_section("http"), ["allowed_origins"]);
+    assert_eq!(lookup::of_section("limits").join(" "), expected);
+    assert_eq!(lookup::of_section("tokens").join(" "), "access_s refresh_s expired_close_ms");
+    assert_eq!(lookup::of_section("http"), ["allowed_origins"]);
+    assert_eq!(lookup::of_section("tls"), ["cert", "key", "required", "client_ca", "client_auth"]);
+    let websocket = ["deflate", "deflate_min_bytes", "deflate_memory_bytes"];
+    assert_eq!(lookup::of_section("websocket"), websocket);
+}
+
+#[test]
+fn compression_is_one_of_three_words() {
+    for mode in DeflateMode::ALL {
+        let pair = format!("websocket.deflate= {} ", mode.word());
+        assert_eq!(set(&[&pair]).unwrap().engine.deflate, mode);
+    }
+    let error = Config::default().set("websocket.deflate", "Shared").unwrap_err().to_string();
+    let expected =
+        "websocket.deflate: `Shared` does not fit; one of off, shared, dedicated is needed";
+    assert_eq!(error, expected);
+    assert_eq!(engine::Config::default().for_one_of(4).deflate_memory_bytes, 16 << 20);
 }
 
 #[test]
@@ -233,7 +258,7 @@ mod from_file {
                 "\n  2 | dead_ms = \"é soon\"\n    |           ^^^^^^^^",
             ),
             ("[limits]\ndead_ms = -5", "`-5` does not fit"),
-            ("[limits]\ndead_ms = true", "`a boolean` does not fit"),
+            ("[limits]\ndead_ms = true", "`true` does not fit"),
             ("[limits]\ndead_ms = [\"1\"]", "`[1]` does not fit"),
             (
                 "[limit]\n",
@@ -256,4 +281,30 @@ mod from_file {
         let error = Config::default().read_file(Path::new("/nowhere/a.toml")).unwrap_err();
         assert!(error.to_string().starts_with("/nowhere/a.toml: "), "{error}");
     }
+}
+
+#[test]
+fn tls_is_configured_as_a_whole_or_not_at_all() {
+    for (pairs, complaint) in [
+        (&["tls.cert=a.pem"][..], "tls.cert and tls.key go together"),
+        (&["tls.key=a.pem"], "tls.cert and tls.key go together"),
+        (&["tls.client_ca=a.pem"], "tls.client_ca needs tls.cert"),
+        (&["tls.cert=a", "tls.key=b", "tls.client_auth=optional"], "tls.client_auth needs"),
+        (&["tls.required=true"], "tls.required needs tls.cert"),
+    ] {
+        let error = set(pairs).unwrap_err().to_string();
+        assert!(error.starts_with(complaint), "{error}");
+    }
+    let all = set(&[
+        "tls.cert=cert.pem",
+        "tls.key=/etc/key.pem",
+        "tls.client_ca=ca.pem",
+        "tls.client_auth=optional",
+        "tls.required=true",
+        "limits.tls_timeout_ms=7",
+    ]);
+    let config = all.unwrap();
+    assert_eq!(config.tls.cert.as_deref(), Some(std::path::Path::new("cert.pem")));
+    assert_eq!(config.tls.client_auth, "optional");
+    assert!(config.engine.tls_required && config.engine.tls_timeout_ms == 7);
 }

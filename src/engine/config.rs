@@ -10,6 +10,10 @@ pub struct Config {
     /// How long a peer may take to say how it speaks; unset: 5 s, and 300 s on this machine, so
     /// that a person can type. Effect: closed without a word.
     pub sniff_timeout_ms: Option<u64>,
+    /// How long a TLS handshake may take (5 s). Effect: closed without a word.
+    pub tls_timeout_ms: u64,
+    /// Whether only TLS is spoken, but on Unix sockets. Effect on others: told so, closed 1008, 403.
+    pub tls_required: bool,
     /// How long a request head and its body may take (10 s). Effect: 408, closed.
     pub http_head_timeout_ms: u64,
     /// How long a request's head may be with its headers (16 KiB). Effect: 431, closed.
@@ -30,12 +34,50 @@ pub struct Config {
     pub outbox_soft_bytes: usize,
     /// How long that is (10 s).
     pub outbox_soft_ms: u64,
+    /// What is compressed on WebSocket (RFC 7692) for clients that offer it.
+    pub deflate: DeflateMode,
+    /// The shortest message that is compressed for itself (1 KiB); shorter ones are sent plain.
+    pub deflate_min_bytes: usize,
+    /// What compression may keep for connections in all (64 MiB), in [`DeflateMode::Dedicated`].
+    /// Effect: more connections are compressed for as in [`DeflateMode::Shared`].
+    pub deflate_memory_bytes: usize,
+}
+
+/// Who compresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeflateMode {
+    /// Nobody; every offer is declined.
+    Off,
+    /// One compressor of each loop for each size of window: every message for itself, a broadcast
+    /// once, and nothing is kept for a connection.
+    #[default]
+    Shared,
+    /// Each connection has a context of its own that goes on from message to message, while there
+    /// is memory for it.
+    Dedicated,
+}
+
+impl DeflateMode {
+    /// All modes, in the order in which they take more memory.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Shared, Self::Dedicated];
+
+    /// The word for it in a configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Shared => "shared",
+            Self::Dedicated => "dedicated",
+        }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             sniff_timeout_ms: None,
+            tls_timeout_ms: 5000,
+            tls_required: false,
             http_head_timeout_ms: 10_000,
             http_head_bytes: 16 * 1024,
             heartbeat_ms: 30_000,
@@ -46,11 +88,20 @@ impl Default for Config {
             outbox_bytes: 1024 * 1024,
             outbox_soft_bytes: 256 * 1024,
             outbox_soft_ms: 10_000,
+            deflate: DeflateMode::Shared,
+            deflate_min_bytes: 1024,
+            deflate_memory_bytes: 64 * 1024 * 1024,
         }
     }
 }
 
 impl Config {
+    /// The same for one of `loops` engines: what all of them may take is divided.
+    #[must_use]
+    pub fn for_one_of(&self, loops: usize) -> Self {
+        Self { deflate_memory_bytes: self.deflate_memory_bytes / loops.max(1), ..self.clone() }
+    }
+
     /// How long this peer may take to say how it speaks.
     #[must_use]
     pub fn sniff_timeout(&self, peer: Peer) -> Duration {

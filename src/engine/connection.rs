@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use super::compression::Terms;
 use super::config::Config;
 use super::io::{Accepted, Output, Outputs};
 use super::outbox::Outbox;
@@ -31,10 +32,23 @@ pub(super) enum Stage {
     Shut,
 }
 
+/// Whether what is said can be read on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    /// By everybody.
+    Plain,
+    /// A TLS handshake is under way, and nothing is said.
+    Securing,
+    /// By nobody.
+    Secured,
+}
+
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) transport: Transport,
     pub(super) stage: Stage,
+    /// How what it is sent is compressed.
+    pub(super) terms: Terms,
     pub(super) outbox: Outbox,
     pub(super) peer: Peer,
     /// There was no room for it: it is told so as soon as it has said how it speaks.
@@ -55,6 +69,10 @@ pub(super) struct Connection {
     pub(super) failed: bool,
     /// What our driver was last told: whether to read from it.
     reading: bool,
+    /// Whether anybody on the way can read along.
+    pub(super) secrecy: Secrecy,
+    /// The end of its stream is not its own word.
+    pub(super) truncated: bool,
     /// Bytes that came while nobody was to have them.
     pub(super) held: Vec<u8>,
     pub(super) received_at: Duration,
@@ -81,6 +99,7 @@ impl Connection {
         Self {
             transport: Transport::Sniffing(Prefix::default()),
             stage: Stage::Open,
+            terms: Terms::Plain,
             outbox: Outbox::default(),
             peer: accepted.peer,
             refused: accepted.refused.map(Box::new),
@@ -92,6 +111,8 @@ impl Connection {
             ended: false,
             failed: false,
             reading: true,
+            secrecy: Secrecy::Plain,
+            truncated: false,
             held: Vec::new(),
             received_at: now.monotonic,
             sent_at: now.monotonic,
@@ -137,9 +158,7 @@ impl Connection {
             (Stage::Closing | Stage::Finishing | Stage::Shut, _) => {
                 Some(self.since + ms(config.close_timeout_ms))
             }
-            (Stage::Open, Transport::Sniffing(_)) => {
-                Some(self.since + config.sniff_timeout(self.peer))
-            }
+            (Stage::Open, Transport::Sniffing(_)) => Some(self.since + self.opening(config)),
             (Stage::Open, Transport::Http(decoder)) => self.http_deadline(config, decoder),
             (Stage::Open, Transport::WebSocket(_)) => {
                 let dead = self.received_at + ms(config.dead_ms);
@@ -150,6 +169,14 @@ impl Connection {
         };
         let slow = self.outbox.over_since.map(|since| since + ms(config.outbox_soft_ms));
         [stage, slow, self.drain_at].into_iter().flatten().min()
+    }
+
+    /// How long it may take to say how it speaks.
+    pub(super) fn opening(&self, config: &Config) -> Duration {
+        match self.secrecy {
+            Secrecy::Securing => Duration::from_millis(config.tls_timeout_ms),
+            Secrecy::Plain | Secrecy::Secured => config.sniff_timeout(self.peer),
+        }
     }
 
     fn http_deadline(

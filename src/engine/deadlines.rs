@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::connection::Stage;
+use super::connection::{Secrecy, Stage};
 use super::io::{Output, Outputs};
 use super::outbox::Bytes;
 use super::transport::Transport;
@@ -66,8 +66,10 @@ impl<H: Handler> Engine<H> {
         }
         match &found.transport {
             Transport::Sniffing(_) => {
-                if past(found.since, config.sniff_timeout(found.peer).as_millis() as u64) {
-                    self.metrics.sniff_timeouts.add(1);
+                if past(found.since, found.opening(config).as_millis() as u64) {
+                    if found.secrecy != Secrecy::Securing {
+                        self.metrics.sniff_timeouts.add(1);
+                    }
                     self.remove_and_close(now, id, out);
                 }
             }

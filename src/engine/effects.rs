@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::compression::Terms;
 use super::connection::Stage;
 use super::io::{Output, Outputs};
 use super::outbox::{Bytes, Room};
@@ -43,6 +44,20 @@ impl<'a> Lent<'a> {
 
     pub(super) const fn whole(connection: ConnectionId, kind: Kind, payload: Vec<u8>) -> Self {
         Self { connection, kind, place: Place::Whole(payload) }
+    }
+
+    /// A part of the message, if it is one of `connection`'s, to be sent as another.
+    pub(super) fn part(
+        &self,
+        connection: ConnectionId,
+        range: &Range<usize>,
+    ) -> Option<(Opcode, &[u8])> {
+        let message = match &self.place {
+            Place::Within { bytes, payload, .. } => bytes.get(payload.clone())?,
+            Place::Whole(payload) => payload,
+        };
+        let part = message.get(range.clone())?;
+        (self.connection == connection).then_some((opcode(self.kind), part))
     }
 }
 
@@ -143,6 +158,7 @@ impl<H: Handler> Engine<H> {
         out: &mut Outputs<H>,
     ) {
         let found = self.connections.get(to).filter(|found| found.stage == Stage::Open);
+        let terms = found.map(|found| found.terms).unwrap_or_default();
         let Some(door) = found.and_then(|found| found.transport.door()) else {
             if let Segment::Own(frame) = segment {
                 self.spares.recycle(frame.into_buffer());
@@ -150,7 +166,19 @@ impl<H: Handler> Engine<H> {
             return;
         };
         self.metrics.sent.add_at(DoorLabel::from(door), 1);
+        let compressed = match terms {
+            Terms::Plain => None,
+            terms => self.compressed(to, terms, &segment, lent.as_ref(), out),
+        };
         let bytes = match segment {
+            segment if let Some(bytes) = compressed => {
+                let is_lent = matches!(segment, Segment::Lent(_));
+                self.replaced(segment, lent);
+                if is_lent {
+                    return self.push(to, bytes, tag, out);
+                }
+                bytes
+            }
             Segment::Shared(frame) => Bytes::Shared(frame, door),
             Segment::Own(frame) => Bytes::Own(frame, door),
             Segment::Lent(range) => match lent.take() {

@@ -21,6 +21,22 @@ pub enum Input<'a, H: Handler> {
         /// Who.
         connection: ConnectionId,
     },
+    /// The peer has begun a TLS handshake, which its driver holds; nothing comes until it is done.
+    Securing {
+        /// Who.
+        connection: ConnectionId,
+    },
+    /// The handshake is done: what comes now was encrypted, and is sniffed as if it were the first.
+    Secured {
+        /// Who.
+        connection: ConnectionId,
+    },
+    /// The end of stream that comes next is not the peer's word (RFC 8446 §6.1): a message that is
+    /// not whole by then is none.
+    Truncated {
+        /// Who.
+        connection: ConnectionId,
+    },
     /// The connection broke: reset, timed out, or given up by its owner.
     Lost {
         /// Which.

@@ -44,6 +44,8 @@ rows! {
         refused: Counter = "stentor_connections_refused_total",
         /// Connections whose first bytes are nothing we speak.
         unspoken: Counter = "stentor_connections_unspoken_total",
+        /// Connections refused because they are not encrypted.
+        exposed_refused: Counter = "stentor_connections_exposed_refused_total",
         /// Connections that did not say in time how they speak.
         sniff_timeouts: Counter = "stentor_sniff_timeouts_total",
         /// Requests that took too long.
@@ -60,6 +62,18 @@ rows! {
         close_timeouts: Counter = "stentor_close_timeouts_total",
         /// Connections that we closed with a code.
         closed_by_us: Counter = "stentor_connections_closed_by_server_total",
+        /// WebSocket connections that agreed on permessage-deflate.
+        deflate_agreed: Counter = "stentor_deflate_agreed_total",
+        /// Messages given to a compressor; a broadcast once by each loop for each size of window.
+        deflate_compressed: Counter = "stentor_deflate_compressed_total",
+        /// Messages sent compressed.
+        deflate_sent: Counter = "stentor_deflate_sent_total",
+        /// Bytes that were not sent because the messages were compressed.
+        deflate_saved_bytes: Counter = "stentor_deflate_saved_bytes_total",
+        /// Bytes reserved for the contexts of connections.
+        deflate_reserved_bytes: Gauge = "stentor_deflate_reserved_bytes",
+        /// Connections without a context of their own because there was no memory for it.
+        deflate_refused: Counter = "stentor_deflate_refused_total",
         /// HTTP requests that are no upgrade.
         requests: Counter = "stentor_http_requests_total",
         /// Messages received, by door.

@@ -10,6 +10,7 @@
 //!
 //! `io.rs` is the table of contents: everything that can happen, everything that can be caused.
 
+mod compression;
 mod config;
 mod connection;
 mod deadlines;
@@ -20,6 +21,7 @@ mod metrics;
 mod outbox;
 mod receive;
 mod run;
+mod secure;
 mod transport;
 mod upgrade;
 
@@ -29,7 +31,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-pub use config::Config;
+pub use config::{Config, DeflateMode};
 pub use io::{Accepted, Input, Output, Outputs};
 pub use metrics::{DoorLabel, Metrics};
 
@@ -40,6 +42,7 @@ use crate::base::rng::Rng;
 use crate::base::timer::Wheel;
 use crate::handler::{Back, Context, Effect, Handler, TimerKey};
 use crate::metrics::Registry;
+use compression::Compression;
 use connection::Connection;
 use outbox::Spares;
 use run::Run;
@@ -52,6 +55,7 @@ pub struct Engine<H: Handler> {
     handler: H,
     connections: Arena<Connection>,
     timers: Wheel<TimerKey<H::Timer>>,
+    compression: Compression,
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
@@ -86,6 +90,7 @@ impl<H: Handler> Engine<H> {
             handler,
             connections: Arena::new(),
             timers: Wheel::new(),
+            compression: Compression::default(),
             rng: Rng::new(seed),
             effects: Vec::new(),
             back: None,
@@ -127,6 +132,9 @@ impl<H: Handler> Engine<H> {
                     self.touched.push(connection);
                 }
             }
+            Input::Securing { connection } => self.securing(now, connection),
+            Input::Secured { connection } => self.secured(now, connection),
+            Input::Truncated { connection } => self.truncated(connection),
             Input::Lost { connection } => self.remove(now, connection, out),
             Input::Done(done) => {
                 self.call(now, |handler, cx| handler.done(cx, done));
@@ -140,6 +148,7 @@ impl<H: Handler> Engine<H> {
             Input::Drain { over } => self.drain(now, over, out),
         }
         self.settle(now, out);
+        self.compression.forget();
         self.check_after_input();
     }
 
@@ -152,6 +161,12 @@ impl<H: Handler> Engine<H> {
     /// What is queued for a connection, in order; nothing when it is gone.
     pub fn queued(&self, connection: ConnectionId) -> impl Iterator<Item = &[u8]> {
         self.connections.get(connection).into_iter().flat_map(|found| found.outbox.parts())
+    }
+
+    /// The same when it lies in one piece, which a broadcast does; none when there is more, or none.
+    #[must_use]
+    pub fn queued_only(&self, connection: ConnectionId) -> Option<&[u8]> {
+        self.connections.get(connection)?.outbox.only()
     }
 
     /// How many bytes [`queued`](Self::queued) holds.

@@ -77,10 +77,12 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     entries: VecDeque<Entry>,
-    /// Of all entries, less what was sent of the first.
+    /// Of all entries, less what was sent of the first; and what is sealed.
     bytes: usize,
     /// How much of the first entry was sent.
-    head: usize,
+    head: u32,
+    /// Encrypted by the driver and not sent yet: counted, though it lies there.
+    sealed: u32,
     /// Since when it holds more than the soft limit.
     pub(super) over_since: Option<Duration>,
 }
@@ -99,8 +101,14 @@ impl Outbox {
         self.bytes
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// So much is encrypted now and not sent; what was before is forgotten.
+    pub(super) fn seal(&mut self, waiting: usize) {
+        self.bytes = self.bytes - self.sealed as usize + waiting;
+        self.sealed = waiting as u32;
     }
 
     /// Queues `bytes` unless they are an event and there is no room within `limit`.
@@ -138,9 +146,17 @@ impl Outbox {
         }
     }
 
+    /// The queued bytes when there is one entry.
+    pub(super) fn only(&self) -> Option<&[u8]> {
+        match self.entries.as_slices() {
+            ([only], []) => only.bytes.as_slice().get(self.head as usize..),
+            _ => None,
+        }
+    }
+
     /// The queued bytes in order.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let mut skip = self.head;
+        let mut skip = self.head as usize;
         self.entries.iter().map(move |entry| {
             let bytes = &entry.bytes.as_slice()[skip..];
             skip = 0;
@@ -153,9 +169,10 @@ impl Outbox {
         debug_assert!(sent <= self.bytes, "more sent than queued");
         self.bytes = self.bytes.saturating_sub(sent);
         while let Some(entry) = self.entries.front() {
-            let left = entry.bytes.as_slice().len() - self.head;
+            let left = entry.bytes.as_slice().len() - self.head as usize;
             if sent < left {
-                self.head += sent;
+                // A frame is shorter than 4 GiB: the longest message is 256 MiB.
+                self.head += sent as u32;
                 return;
             }
             sent -= left;
@@ -174,13 +191,12 @@ impl Outbox {
     /// a whole frame.
     pub(super) fn clear(&mut self) {
         self.entries.truncate(usize::from(self.head > 0));
-        self.bytes =
-            self.entries.front().map_or(0, |entry| entry.bytes.as_slice().len() - self.head);
+        self.bytes = self.counted();
     }
 
     /// The sum over the entries, for the invariants.
     pub(super) fn counted(&self) -> usize {
-        self.parts().map(<[u8]>::len).sum()
+        self.parts().map(<[u8]>::len).sum::<usize>() + self.sealed as usize
     }
 }
 
@@ -235,6 +251,22 @@ mod tests {
         );
         assert_eq!(outbox.push(raw("x"), EVENT, 5, &mut Spares::default()), Room::None);
         assert_eq!(outbox.push(raw("x"), Tag::REPLY, 5, &mut Spares::default()), Room::Queued);
+    }
+
+    #[test]
+    fn what_is_sealed_counts_until_it_is_gone() {
+        let (mut spares, mut outbox) = (Spares::default(), Outbox::default());
+        outbox.push(raw("abc"), Tag::REPLY, 100, &mut spares);
+        outbox.seal(40);
+        outbox.sent(3, &mut spares);
+        assert_eq!((outbox.bytes(), outbox.counted(), outbox.is_empty()), (40, 40, false));
+        assert_eq!(outbox.push(raw("x"), EVENT, 40, &mut spares), Room::None, "no room beside it");
+        outbox.clear();
+        assert_eq!(outbox.bytes(), 40, "a record that has begun is not forgotten");
+        outbox.seal(7);
+        assert_eq!(outbox.bytes(), 7);
+        outbox.seal(0);
+        assert!(outbox.is_empty());
     }
 
     #[test]

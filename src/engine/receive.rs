@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::connection::{Answering, Connection, Stage};
+use super::connection::{Answering, Connection, Secrecy, Stage};
 use super::effects::Lent;
 use super::io::{Output, Outputs};
 use super::outbox::Bytes;
@@ -92,6 +92,8 @@ impl<H: Handler> Engine<H> {
                 return;
             }
             let alone = connection.outbox.is_empty() && !self.run.has(id);
+            // What is longer may be compressed, which is not done where it lies.
+            let plain_bytes_max = connection.terms.plain_bytes_max(&self.config);
             // All of this stays as it is while messages only go back to where they came from.
             loop {
                 // What is lent is to lie in one piece, so that one write takes all of it.
@@ -105,7 +107,8 @@ impl<H: Handler> Engine<H> {
                 self.metrics.received.add_at(DoorLabel::WebSocket, 1);
                 let message = Message { kind, bytes: &bytes[range.clone()] };
                 self.call(now, |handler, cx| handler.message(cx, id, message));
-                match self.back.take_if(|back| alone && back.to == id) {
+                let as_it_lies = alone && range.len() <= plain_bytes_max;
+                match self.back.take_if(|back| as_it_lies && back.to == id) {
                     Some(back) if self.give_back(&back, kind, bytes, &range, out) => {}
                     back => self.back = back.or(self.back.take()),
                 }
@@ -203,7 +206,7 @@ impl<H: Handler> Engine<H> {
             Step::Failed(code, reason) => self.fail(now, id, code, reason, out),
             Step::BadRequest(error) => self.answer(now, id, &error.response(), out),
             Step::Refused(why) => {
-                log::debug!("[{id:?}] closed: {why}");
+                log::info!("[{id:?}] closed: {why}");
                 self.metrics.unspoken.add(1);
                 self.remove_and_close(now, id, out);
             }
@@ -216,6 +219,9 @@ impl<H: Handler> Engine<H> {
         connection.since = now.monotonic;
         self.touched.push(id);
         let door = connection.transport.door();
+        if self.config.tls_required && connection.is_exposed() {
+            return self.refuse_exposed(now, id, out);
+        }
         if let Some(close) = connection.refused.take() {
             self.metrics.refused.add(1);
             match door {
@@ -235,7 +241,8 @@ impl<H: Handler> Engine<H> {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.opened = true;
         self.metrics.opened.add_at(DoorLabel::from(door), 1);
-        let opening = Opening { door, peer: connection.peer };
+        let encrypted = connection.secrecy == Secrecy::Secured;
+        let opening = Opening { door, peer: connection.peer, encrypted };
         self.call(now, |handler, cx| handler.open(cx, id, &opening));
         self.carry_out(now, None, out);
     }
@@ -311,7 +318,7 @@ impl<H: Handler> Engine<H> {
     pub(super) fn finish_reading(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if let Transport::Sniffing(prefix) = &connection.transport {
-            if prefix.as_slice().is_empty() {
+            if prefix.as_slice().is_empty() || connection.truncated {
                 return self.finish(now, id);
             }
             // A few bytes that could have become anything are a line: `nc -N` with one short word.
@@ -320,7 +327,7 @@ impl<H: Handler> Engine<H> {
             self.sniffed(now, id, out);
             return self.parse(now, id, &mut bytes, false, out);
         }
-        if connection.transport.finish() {
+        if !connection.truncated && connection.transport.finish() {
             return self.message(now, id, Kind::Line, Payload::Assembled, &mut [], false, out);
         }
         connection.ended = true;

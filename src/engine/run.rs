@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use super::compression::Terms;
 use super::connection::Stage;
 use super::io::Outputs;
 use super::outbox::{Bytes, Room, Spares};
@@ -119,15 +120,21 @@ impl<H: Handler> Engine<H> {
         let Some(tag) = self.run.tag else { return };
         let mut run = std::mem::take(&mut self.run);
         let only = if let [only] = &run.frames[..] { Some(only.share()) } else { None };
-        let mut blocks = [None, None];
+        let (mut blocks, mut forms) = ([None, None], Vec::new());
         for &to in &run.receivers {
             let found = self.connections.get(to).filter(|found| found.stage == Stage::Open);
+            let terms = found.map(|found| found.terms).unwrap_or_default();
             let Some(door) = found.and_then(|found| found.transport.door()) else { continue };
             self.metrics.sent.add_at(DoorLabel::from(door), run.frames.len() as u64);
+            let compressed = match terms {
+                Terms::Plain => None,
+                terms => self.compressed_run(to, terms, &run.frames, &mut forms),
+            };
             let block = &mut blocks[usize::from(door == Door::Lines)];
-            let bytes = match &only {
-                Some(frame) => Bytes::Shared(frame.clone(), door),
-                None => {
+            let bytes = match (compressed, &only) {
+                (Some(bytes), _) => bytes,
+                (None, Some(frame)) => Bytes::Shared(frame.clone(), door),
+                (None, None) => {
                     let block = block.get_or_insert_with(|| run.block(door, &mut self.spares));
                     Bytes::Block(Arc::clone(block))
                 }

@@ -2,7 +2,7 @@
 
 use crate::engine::config::Config;
 use crate::handler::{Door, Kind};
-use crate::protocol::websocket::{self, CloseCode, Event, Payload, Role};
+use crate::protocol::websocket::{self, CloseCode, Event, Extension, Payload, Role};
 use crate::protocol::{http, line, sniff};
 
 /// What the next bytes amount to.
@@ -81,12 +81,26 @@ impl Transport {
         Self::Lines(line::Decoder::new(config.message_bytes))
     }
 
-    pub(super) const fn websocket(config: &Config) -> Self {
+    pub(super) fn websocket(config: &Config, extension: Option<Box<dyn Extension + Send>>) -> Self {
         let limits = websocket::Limits {
             message_bytes: config.message_bytes,
             parts_per_message: config.parts_per_message,
         };
-        Self::WebSocket(websocket::Decoder::new(Role::Server, limits))
+        let mut decoder = websocket::Decoder::new(Role::Server, limits);
+        if let Some(extension) = extension {
+            decoder.set_extension(extension);
+        }
+        Self::WebSocket(decoder)
+    }
+
+    /// Appends `message` as the extension of this connection encodes it; false when it does not.
+    pub(super) fn encode(&mut self, message: &[u8], out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::WebSocket(decoder) => {
+                decoder.extension_mut().is_some_and(|extension| extension.encode(message, out))
+            }
+            Self::Sniffing(_) | Self::Http(_) | Self::Lines(_) => false,
+        }
     }
 
     /// Lets messages be this long from now on.
@@ -112,7 +126,7 @@ impl Transport {
             Self::Sniffing(prefix) => {
                 debug_assert_eq!(prefix.len, 0, "a kept prefix is put before new bytes");
                 let rest = &bytes[*at..];
-                match sniff::sniff(rest, false) {
+                match sniff::sniff(rest, true) {
                     sniff::Sniff::NeedMore => {
                         prefix.push(rest);
                         *at = bytes.len();
@@ -126,7 +140,7 @@ impl Transport {
                         *self = Self::lines(config);
                         Step::Sniffed
                     }
-                    sniff::Sniff::Tls => Step::Refused("TLS where none is spoken"),
+                    sniff::Sniff::Tls => Step::Refused(NO_TLS),
                     sniff::Sniff::Refused(why) => Step::Refused(why),
                 }
             }
@@ -168,6 +182,9 @@ impl Transport {
         }
     }
 }
+
+/// A handshake that nobody took, or TLS inside TLS.
+const NO_TLS: &str = "TLS where none is spoken; tls.cert and tls.key configure it";
 
 fn websocket_step(event: Event) -> Step {
     match event {

@@ -1,6 +1,8 @@
 //! From HTTP to WebSocket (RFC 6455 §4.2): the rules first, then the handler's word.
 
 use super::Engine;
+use super::compression::Negotiated;
+use super::connection::Secrecy;
 use super::io::Outputs;
 use super::outbox::Bytes;
 use super::transport::Transport;
@@ -41,8 +43,8 @@ impl<H: Handler> Engine<H> {
         request: &Request<'_>,
         out: &mut Outputs<H>,
     ) {
-        let response = match self.switch(now, id, request) {
-            Ok(response) => response,
+        let (response, deflate) = match self.switch(now, id, request) {
+            Ok(switched) => switched,
             Err(refusal) => {
                 self.metrics.upgrades_refused.add(1);
                 self.carry_out(now, None, out);
@@ -50,7 +52,9 @@ impl<H: Handler> Engine<H> {
             }
         };
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.transport = Transport::websocket(&self.config);
+        let (terms, extension) = deflate.map(|agreed| (agreed.terms, agreed.extension)).unzip();
+        connection.terms = terms.unwrap_or_default();
+        connection.transport = Transport::websocket(&self.config, extension);
         connection.since = now.monotonic;
         self.push(id, Bytes::Raw(response), Tag::REPLY, out);
         self.touched.push(id);
@@ -62,19 +66,20 @@ impl<H: Handler> Engine<H> {
         now: Now,
         id: ConnectionId,
         request: &Request<'_>,
-    ) -> Result<Vec<u8>, Response> {
+    ) -> Result<(Vec<u8>, Option<Negotiated>), Response> {
         let view = View(request);
         let wanted = server::validate(&view).map_err(refuse)?;
-        let Some(peer) = self.connections.get(id).map(|connection| connection.peer) else {
-            return Err(Response::new(500));
-        };
+        let Some(found) = self.connections.get(id) else { return Err(Response::new(500)) };
+        let (peer, encrypted) = (found.peer, found.secrecy == Secrecy::Secured);
         let subprotocols: Vec<&str> = wanted.subprotocols().collect();
-        let upgrade = Upgrade { request, subprotocols: &subprotocols, peer };
+        let upgrade = Upgrade { request, subprotocols: &subprotocols, peer, encrypted };
         let accept = self.call(now, |handler, cx| handler.upgrade(cx, id, &upgrade))?;
+        let deflate = self.negotiate(&wanted.offers());
+        let extensions = deflate.as_ref().map(|agreed| agreed.answer.as_str());
         let mut response = Vec::with_capacity(192);
-        server::response(&wanted, accept.subprotocol, None, &mut response)
+        server::response(&wanted, accept.subprotocol, extensions, &mut response)
             .map_err(|_| Response::new(500).text("a subprotocol that was not offered\n"))?;
-        Ok(response)
+        Ok((response, deflate))
     }
 }
 

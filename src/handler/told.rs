@@ -28,6 +28,8 @@ pub struct Upgrade<'a> {
     pub subprotocols: &'a [&'a str],
     /// The other end.
     pub peer: Peer,
+    /// Whether it comes over TLS that ends here.
+    pub encrypted: bool,
 }
 
 /// How an upgrade is accepted.
@@ -44,6 +46,8 @@ pub struct Opening {
     pub door: Door,
     /// The other end.
     pub peer: Peer,
+    /// Whether it comes over TLS that ends here.
+    pub encrypted: bool,
 }
 
 /// How a connection speaks.

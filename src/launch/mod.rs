@@ -27,7 +27,7 @@ use crate::guard::origin::{OriginError, Origins};
 use crate::http::Endpoints;
 use crate::hub::homes::Homes;
 use crate::metrics::Registry;
-use crate::net::Clock;
+use crate::net::{ClientAuth, Clock, Tls, TlsError, TlsFiles};
 use crate::router::{self, Router};
 use crate::server::{Handle, Server};
 use crate::store::memory::MemoryStore;
@@ -50,6 +50,8 @@ pub enum Error {
     Listen(Box<ListenError>),
     /// The database cannot be opened.
     Open(OpenError),
+    /// TLS cannot be spoken as configured.
+    Tls(TlsError),
     /// The token key cannot be had.
     Key(io::Error),
     /// The token key cannot be used.
@@ -69,6 +71,7 @@ impl fmt::Display for Error {
             Self::Origin(error) => write!(f, "http.allowed_origins: {error}"),
             Self::Listen(error) => error.fmt(f),
             Self::Open(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Key(error) => write!(f, "the token key: {error}"),
             Self::KeyUse(error) => write!(f, "the token key: {error}"),
             Self::Reader(error) => write!(f, "the database cannot be read: {error:?}"),
@@ -107,6 +110,17 @@ pub enum Data {
     },
 }
 
+/// Whether TLS is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrecy {
+    /// It is not.
+    None,
+    /// To whoever begins with it.
+    Offered,
+    /// And nothing else.
+    Required,
+}
+
 /// What ends a server from within: the first failure counts.
 #[derive(Debug, Default)]
 struct Failure {
@@ -142,6 +156,7 @@ pub struct Launched {
     server: Server<Router>,
     failure: Arc<Failure>,
     data: Data,
+    secrecy: Secrecy,
     registry: Registry,
 }
 
@@ -162,6 +177,12 @@ impl Launched {
     #[must_use]
     pub const fn data(&self) -> &Data {
         &self.data
+    }
+
+    /// Whether what is said to it can be read on the way.
+    #[must_use]
+    pub const fn secrecy(&self) -> Secrecy {
+        self.secrecy
     }
 
     /// What it counts.
@@ -189,15 +210,34 @@ impl Launched {
 /// Whatever is missing, in words for the person who starts it.
 pub fn launch(mut config: Config) -> Result<Launched, Error> {
     config.finish().map_err(Error::Config)?;
-    // First, so that nothing is made on the disk by a server that finds no port.
+    // First, so that nothing is made on the disk by a server that cannot start.
+    let tls = tls(&config).map_err(Error::Tls)?;
     let listeners = bind(&config.listen).map_err(|error| Error::Listen(Box::new(error)))?;
     let (store, data) = open(&config)?;
-    assemble(config, listeners, store, data)
+    assemble(config, listeners, tls, store, data)
+}
+
+/// What TLS is spoken with, when it is configured.
+///
+/// # Errors
+/// What is missing or wrong with the files.
+pub fn tls(config: &Config) -> Result<Option<Tls>, TlsError> {
+    let config::Tls { cert: Some(certificate), key: Some(key), client_ca, client_auth } =
+        config.tls.clone()
+    else {
+        return Ok(None);
+    };
+    let client_auth = match client_auth {
+        "optional" => ClientAuth::Optional,
+        _ => ClientAuth::Required,
+    };
+    Tls::load(TlsFiles { certificate, key, client_ca, client_auth }).map(Some)
 }
 
 fn assemble(
     config: Config,
     listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
     store: Box<dyn Store>,
     data: Data,
 ) -> Result<Launched, Error> {
@@ -232,6 +272,7 @@ fn assemble(
         registry: registry.clone(),
         seed: seed()?,
     };
+    let required = config.engine.tls_required;
     let mut builder = Server::builder(move |here| made.router(here))
         .loops(loops)
         .config(config.net, config.engine)
@@ -244,10 +285,21 @@ fn assemble(
     for listener in listeners {
         builder = builder.listener(listener);
     }
+    let secrecy = match (&tls, required) {
+        (None, _) => Secrecy::None,
+        (Some(_), false) => Secrecy::Offered,
+        (Some(_), true) => Secrecy::Required,
+    };
+    if let Some(tls) = tls {
+        if let Some(warning) = tls.warning() {
+            log::warn!("{warning}");
+        }
+        builder = builder.tls(tls);
+    }
     let server = builder.build()?;
     // Nothing ran before, so nothing failed before there was a handle.
     let _ = failure.handle.set(server.handle());
-    Ok(Launched { server, failure, data, registry })
+    Ok(Launched { server, failure, data, secrecy, registry })
 }
 
 fn seed() -> io::Result<u64> {

@@ -1,7 +1,7 @@
 //! A socket and what is known about its readiness.
 //!
-//! A stream encrypted by us will be a third kind of [`Stream`]: bytes in, bytes out, and readiness
-//! that is not the socket's.
+//! A stream that is encrypted here is a socket like the others; what encrypts it is kept elsewhere
+//! (`secure/`), so that who is not encrypted pays nothing for it.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -19,6 +19,10 @@ use crate::handler::Peer;
 pub(crate) enum Stream {
     /// TCP as it is.
     Plain(TcpStream),
+    /// TCP that may turn out to be encrypted: nothing was read yet.
+    Fresh(TcpStream),
+    /// TCP whose bytes are encrypted.
+    Secure(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
 }
@@ -28,14 +32,18 @@ impl Stream {
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self {
-            Self::Plain(stream) => stream.register(registry, token, interest),
+            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => {
+                stream.register(registry, token, interest)
+            }
             Self::Unix(stream) => stream.register(registry, token, interest),
         }
     }
 
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => (&*stream).read(buffer),
+            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => {
+                (&*stream).read(buffer)
+            }
             Self::Unix(stream) => (&*stream).read(buffer),
         }
     }
@@ -43,26 +51,61 @@ impl Stream {
     /// Whether a read that did not fill its buffer has emptied the socket. A Unix socket may also
     /// stop at a descriptor that was passed along.
     pub(super) const fn short_read_drains(&self) -> bool {
-        matches!(self, Self::Plain(_))
+        !matches!(self, Self::Unix(_))
+    }
+
+    /// Whether its bytes are encrypted, or may be.
+    pub(super) const fn is_special(&self) -> bool {
+        matches!(self, Self::Fresh(_) | Self::Secure(_))
+    }
+
+    pub(super) const fn is_secure(&self) -> bool {
+        matches!(self, Self::Secure(_))
+    }
+
+    /// The first byte, left where it is; none at the end of the stream.
+    pub(super) fn peek(&self) -> io::Result<Option<u8>> {
+        let mut first = [0];
+        let came = match self {
+            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => {
+                stream.peek(&mut first)?
+            }
+            Self::Unix(_) => 0,
+        };
+        Ok((came > 0).then_some(first[0]))
+    }
+
+    /// The same socket, taken for another kind of stream.
+    pub(super) fn become_kind(self, kind: fn(TcpStream) -> Self) -> Self {
+        match self {
+            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => kind(stream),
+            unix @ Self::Unix(_) => unix,
+        }
     }
 
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => (&*stream).write(bytes),
+            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => {
+                (&*stream).write(bytes)
+            }
             Self::Unix(stream) => (&*stream).write(bytes),
         }
     }
 
     pub(super) fn write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => (&*stream).write_vectored(parts),
+            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => {
+                (&*stream).write_vectored(parts)
+            }
             Self::Unix(stream) => (&*stream).write_vectored(parts),
         }
     }
 
     pub(super) fn shutdown_write(&self) -> io::Result<()> {
         match self {
-            Self::Plain(stream) => stream.shutdown(Shutdown::Write),
+            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => {
+                stream.shutdown(Shutdown::Write)
+            }
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
         }
     }

@@ -17,6 +17,7 @@ use super::connection::Connection;
 use super::front::Signalled;
 use super::mailbox::Word;
 use super::ready_list::ReadyList;
+use super::secure::Secure;
 use super::turn::Received;
 use super::{Arrivals, Clock, Config, Front, Inbox, Metrics, Outlets, Stop, Workers};
 use crate::base::id::LoopId;
@@ -46,6 +47,7 @@ pub(crate) struct Parts<H: Handler> {
     pub(crate) workers: Option<Arc<dyn Workers<H>>>,
     pub(crate) stop: Arc<Stop>,
     pub(crate) front: Option<Front>,
+    pub(crate) secure: Secure,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) config: Config,
@@ -69,13 +71,14 @@ pub(crate) struct EventLoop<H: Handler> {
     pub(super) scratch: Vec<u8>,
     /// Used again and again; empty between turns.
     pub(super) batch: Vec<Received>,
+    pub(super) secure: Secure,
     inbox: Inbox<H>,
     pub(super) outlets: Outlets<H>,
     pub(super) workers: Option<Arc<dyn Workers<H>>>,
     stop: Arc<Stop>,
     pub(super) front: Option<Front>,
     arrivals: Arrivals,
-    clock: Clock,
+    pub(super) clock: Clock,
     pub(super) now: Now,
     /// Monotonic time at the end of the last turn.
     ended: Duration,
@@ -103,6 +106,7 @@ impl<H: Handler> EventLoop<H> {
             buffer: vec![0; parts.config.read_buffer_bytes.max(1)],
             scratch: Vec::with_capacity(super::flush::SCRATCH_BYTES),
             batch: Vec::new(),
+            secure: parts.secure,
             inbox,
             outlets,
             workers,
@@ -157,6 +161,10 @@ impl<H: Handler> EventLoop<H> {
         self.hear();
         self.pass_time()?;
         self.flush();
+        if self.secure.has_waiting() {
+            self.shake_hands();
+            self.flush();
+        }
         self.outlets.flush();
         self.count();
         if self.front.as_ref().is_some_and(|front| front.is_drained(self.now)) {
@@ -167,7 +175,10 @@ impl<H: Handler> EventLoop<H> {
 
     /// How long the poll may wait.
     fn patience(&self, timeout: Option<Duration>) -> Option<Duration> {
-        let busy = !self.ready.is_empty() || !self.outlets.own.is_empty() || !self.inbox.is_empty();
+        let busy = !self.ready.is_empty()
+            || !self.outlets.own.is_empty()
+            || !self.inbox.is_empty()
+            || self.secure.has_waiting();
         if busy {
             return Some(Duration::ZERO);
         }
@@ -216,6 +227,7 @@ impl<H: Handler> EventLoop<H> {
                 None
             }
         };
+        let renewed = front.renewed.take();
         let mut arrivals = std::mem::take(&mut self.arrivals);
         front.accept(self.now, &self.metrics, &mut arrivals);
         for (to, arrival) in arrivals.drain(..) {
@@ -226,6 +238,12 @@ impl<H: Handler> EventLoop<H> {
             }
         }
         self.arrivals = arrivals;
+        if let Some(issuer) = renewed {
+            for to in self.outlets.others() {
+                self.say(to, Word::Renewed(issuer.clone()));
+            }
+            self.secure.renew(issuer);
+        }
         if let Some(over) = drain {
             for to in self.outlets.others() {
                 self.say(to, Word::Drain(over));
@@ -269,6 +287,7 @@ impl<H: Handler> EventLoop<H> {
             Word::Peer { from, message } => self.give(Input::Peer { from, message }),
             Word::Arrived(arrival) => self.arrive(*arrival),
             Word::Drain(over) => self.give(Input::Drain { over }),
+            Word::Renewed(issuer) => self.secure.renew(issuer),
             Word::Released { from, peer, admitted } => {
                 if let Some(front) = &mut self.front {
                     front.released(self.now, from, peer, admitted);

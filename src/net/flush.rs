@@ -35,11 +35,17 @@ impl<H: Handler> EventLoop<H> {
 
     /// Closes our side when that was asked for and everything is sent.
     fn shut(&mut self, id: ConnectionId) {
+        if self.connection(id).is_none_or(|connection| !connection.shutting) {
+            return;
+        }
         let queued = self.engine.queued_bytes(id);
         if let Some(connection) = self.connection(id)
-            && connection.shutting
             && queued == 0
         {
+            if connection.stream.is_secure() && !self.said_farewell(id) {
+                return;
+            }
+            let Some(connection) = self.connection(id) else { return };
             connection.shutting = false;
             // Fails when the peer is gone already, which its edge will say.
             let _ = connection.stream.shutdown_write();
@@ -65,10 +71,15 @@ impl<H: Handler> EventLoop<H> {
         if connection.id != id || lent.len() + queued == 0 {
             return;
         }
+        if connection.stream.is_secure() {
+            return self.send_secure(scratch, id, lent, out);
+        }
         let (offered, written) = if connection.blocked {
             (usize::MAX, Ok(0))
         } else if queued == 0 {
             (lent.len(), retried(|| connection.stream.write(lent)))
+        } else if let Some(only) = self.engine.queued_only(id).filter(|_| lent.is_empty()) {
+            (queued, retried(|| connection.stream.write(only)))
         } else {
             let parts = std::iter::once(lent).chain(self.engine.queued(id));
             write_parts(&connection.stream, scratch, parts)
@@ -135,7 +146,7 @@ fn write_parts<'a>(
 }
 
 /// Does it again when a signal came between.
-fn retried(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+pub(super) fn retried(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

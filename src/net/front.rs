@@ -16,6 +16,8 @@ use super::connection::Stream;
 use super::listener::Acceptor;
 use super::mailbox::Arrival;
 use super::metrics::Metrics;
+use super::renewal::{Renewed, Renewer};
+use super::secure::Issuer;
 use super::signals::Signals;
 use super::{Arrivals, Config};
 use crate::base::id::LoopId;
@@ -24,10 +26,14 @@ use crate::engine::Accepted;
 use crate::handler::Peer;
 
 /// What a handle asks for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Control {
     /// Close everything, spread over this time, then stop.
     Drain(Duration),
+    /// Read certificate and key again.
+    Renew,
+    /// They were read.
+    Renewed(Renewed),
 }
 
 /// What there is only once.
@@ -38,6 +44,9 @@ pub(crate) struct Front {
     pub(super) signalled: bool,
     admission: Box<dyn Admission>,
     control: Receiver<Control>,
+    renewer: Option<Renewer>,
+    /// What new connections are to be encrypted with, until the loops are told.
+    pub(super) renewed: Option<Arc<dyn Issuer>>,
     config: Config,
     /// Connections of each loop, the refused included.
     loads: Vec<usize>,
@@ -65,6 +74,8 @@ impl Front {
             signalled: false,
             admission,
             control,
+            renewer: None,
+            renewed: None,
             config,
             loads: vec![0; loops],
             admitted: 0,
@@ -77,6 +88,10 @@ impl Front {
 
     pub(crate) fn watch(&mut self, signals: Signals) {
         self.signals = Some(signals);
+    }
+
+    pub(crate) fn renew_by(&mut self, renewer: Renewer) {
+        self.renewer = Some(renewer);
     }
 
     /// When something is to be done here though nothing happens.
@@ -146,8 +161,23 @@ impl Front {
 
     /// What was asked for by handles: over how long to drain, when that begins now.
     pub(super) fn asked(&mut self, now: Now) -> Option<Duration> {
-        let Control::Drain(over) = self.control.try_iter().last()?;
-        self.drain(now, over)
+        let mut drain = None;
+        while let Ok(control) = self.control.try_recv() {
+            match control {
+                Control::Drain(over) => drain = Some(over),
+                Control::Renew => self.renew(),
+                Control::Renewed(renewed) => {
+                    self.renewed = self.renewer.as_mut().and_then(|by| by.take(renewed));
+                }
+            }
+        }
+        self.drain(now, drain?)
+    }
+
+    fn renew(&mut self) {
+        if let Some(renewer) = &mut self.renewer {
+            renewer.begin();
+        }
     }
 
     /// What was asked for by signals: the first drains, the second stops.
@@ -155,7 +185,10 @@ impl Front {
         if !std::mem::take(&mut self.signalled) {
             return Signalled::Nothing;
         }
-        let came = self.signals.as_mut().map_or(0, Signals::take);
+        let (came, hang_up) = self.signals.as_mut().map_or((0, false), Signals::take);
+        if hang_up {
+            self.renew();
+        }
         match came {
             0 => Signalled::Nothing,
             1 => {

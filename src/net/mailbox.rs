@@ -13,6 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use super::connection::Stream;
+use super::secure::Issuer;
 use super::waker::LoopWaker;
 use crate::base::id::LoopId;
 use crate::engine::Accepted;
@@ -29,6 +30,8 @@ pub(crate) enum Word<H: Handler> {
     Released { from: LoopId, peer: Peer, admitted: bool },
     /// Close everything, spread over this time.
     Drain(Duration),
+    /// Encrypt new connections with this.
+    Renewed(Arc<dyn Issuer>),
 }
 
 /// A connection on its way to its loop.

@@ -13,14 +13,19 @@
 //! | `connection.rs` | a socket and what is known about its readiness |
 //! | `ready_list.rs` | who is to be visited again without a new edge |
 //! | `front.rs` | what loop 0 has alone: admission, load, drain |
+//! | `descriptors.rs` | how many connections there is room for |
 //! | `listener.rs` | accepting, and surviving when that fails |
 //! | `mailbox.rs`, `waker.rs`, `stop.rs` | words between threads |
 //! | `workers.rs` | threads for what blocks |
-//! | `signals.rs` | SIGTERM and SIGINT |
+//! | `signals.rs` | SIGTERM, SIGINT and SIGHUP |
+//! | `renewal.rs` | the certificate read again |
+//! | `secure/` | connections that are encrypted here, whoever encrypts |
+//! | `tls/` | who encrypts: rustls, certificates, their renewal (feature `tls`) |
 
 mod admission;
 mod clock;
 mod connection;
+mod descriptors;
 mod event_loop;
 mod flush;
 mod front;
@@ -28,8 +33,12 @@ mod listener;
 mod mailbox;
 mod metrics;
 mod ready_list;
+mod renewal;
+mod secure;
 mod signals;
 mod stop;
+#[cfg(feature = "tls")]
+mod tls;
 mod turn;
 mod waker;
 mod workers;
@@ -41,14 +50,21 @@ use crate::handler::Close;
 
 pub use admission::{Admission, Everyone, Verdict};
 pub use clock::Clock;
+pub use descriptors::capacity;
 pub use mailbox::Mailbox;
 pub use metrics::{AcceptError, Metrics};
+pub use secure::{Broken, Metrics as TlsMetrics, Renewal};
+#[cfg(feature = "tls")]
+pub use tls::{ClientAuth, Tls, TlsError, TlsFiles};
 pub use workers::{Batch, Batcher, Pool, Workers};
 
+pub(crate) use descriptors::room;
 pub(crate) use event_loop::{EventLoop, LISTENERS, Parts, SIGNALS, WAKER};
 pub(crate) use front::{Control, Front};
 pub(crate) use listener::{Acceptor, Listening};
 pub(crate) use mailbox::{Inbox, Outlets, join};
+pub(crate) use renewal::Renewer;
+pub(crate) use secure::{Issuer, Secure};
 pub(crate) use signals::Signals;
 pub(crate) use stop::Stop;
 pub(crate) use waker::LoopWaker;
@@ -63,6 +79,9 @@ pub struct Config {
     pub read_buffer_bytes: usize,
     /// Bytes read from one connection in one turn while others wait.
     pub read_budget_bytes: usize,
+    /// How long TLS handshakes may work in one turn, when that work has begun; the rest of them waits
+    /// for the next turn, and open connections do not.
+    pub handshake_budget: Duration,
     /// Readiness events taken in one turn.
     pub events_max: usize,
     /// Connections accepted from one listener in one turn.
@@ -91,6 +110,7 @@ impl Default for Config {
         Self {
             read_buffer_bytes: 256 * 1024,
             read_budget_bytes: 64 * 1024,
+            handshake_budget: Duration::from_millis(1),
             events_max: 1024,
             accepts_max: 64,
             words_max: 4096,

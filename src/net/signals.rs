@@ -1,4 +1,5 @@
-//! SIGTERM and SIGINT as bytes in a pipe that loop 0 polls: no thread, no handler of our own.
+//! SIGTERM and SIGINT as bytes in a pipe that loop 0 polls: no thread, no handler of our own. SIGHUP
+//! in another, where there is something to read again; else it ends the process as it always did.
 //!
 //! SIGXFSZ is caught too, and only so that the write that caused it fails instead of the process.
 //!
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::low_level::{pipe, unregister};
 
@@ -20,14 +21,20 @@ use signal_hook::low_level::{pipe, unregister};
 #[derive(Debug)]
 pub(crate) struct Signals {
     pipe: UnixStream,
+    hang_up: Option<UnixStream>,
     ids: Vec<SigId>,
 }
 
 impl Signals {
-    pub(crate) fn install(registry: &Registry, token: Token) -> io::Result<Self> {
-        let (reader, writer) = StdUnixStream::pair()?;
-        reader.set_nonblocking(true)?;
-        let mut this = Self { pipe: UnixStream::from_std(reader), ids: Vec::new() };
+    pub(crate) fn install(registry: &Registry, token: Token, hang_up: bool) -> io::Result<Self> {
+        let (pipe, writer) = pair()?;
+        let mut this = Self { pipe, hang_up: None, ids: Vec::new() };
+        if hang_up {
+            let (mut pipe, writer) = pair()?;
+            this.ids.push(pipe::register(SIGHUP, writer)?);
+            registry.register(&mut pipe, token, Interest::READABLE)?;
+            this.hang_up = Some(pipe);
+        }
         for signal in [SIGTERM, SIGINT] {
             this.ids.push(pipe::register(signal, writer.try_clone()?)?);
         }
@@ -37,11 +44,18 @@ impl Signals {
         Ok(this)
     }
 
-    /// How many signals came since it was asked last.
-    pub(super) fn take(&mut self) -> usize {
+    /// How many signals to end came since it was asked last, and whether one to read again did.
+    pub(super) fn take(&mut self) -> (usize, bool) {
         let mut bytes = [0; 64];
-        self.pipe.read(&mut bytes).unwrap_or(0)
+        let hung_up = self.hang_up.as_mut().is_some_and(|pipe| pipe.read(&mut bytes).is_ok());
+        (self.pipe.read(&mut bytes).unwrap_or(0), hung_up)
     }
+}
+
+fn pair() -> io::Result<(UnixStream, StdUnixStream)> {
+    let (reader, writer) = StdUnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    Ok((UnixStream::from_std(reader), writer))
 }
 
 impl Drop for Signals {

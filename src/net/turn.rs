@@ -64,7 +64,8 @@ impl<H: Handler> EventLoop<H> {
 
     /// Takes a new connection.
     pub(super) fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { mut stream, accepted } = arrival;
+        let Arrival { stream, accepted } = arrival;
+        let mut stream = self.secure.fresh(stream);
         let (now, peer, admitted) = (self.now, accepted.peer, accepted.refused.is_none());
         let mut out = std::mem::take(&mut self.out);
         if let Some(id) = self.guarded(|engine| engine.accept(now, accepted, &mut out)) {
@@ -145,6 +146,12 @@ impl<H: Handler> EventLoop<H> {
                 }
                 return 0;
             }
+            if connection.stream.is_special() {
+                if self.read_special(slot, &mut buffer[..asked]) {
+                    return 0;
+                }
+                continue;
+            }
             match connection.stream.read(&mut buffer[..asked]) {
                 Ok(0) => {
                     connection.ended = true;
@@ -182,7 +189,7 @@ impl<H: Handler> EventLoop<H> {
     }
 
     /// Gives the engine what lies in a part of the buffer. Returns what it lends of that.
-    fn receive(
+    pub(super) fn receive(
         &mut self,
         id: ConnectionId,
         buffer: &mut [u8],
@@ -253,13 +260,14 @@ impl<H: Handler> EventLoop<H> {
 
     /// Gives up a connection and tells the engine.
     pub(super) fn lose(&mut self, id: ConnectionId, out: &mut Outputs<H>) {
+        self.secure.lost(id.slot);
         self.forget(id);
         let now = self.now;
         let input = Input::Lost { connection: id };
         self.guarded(|engine| engine.input(now, input, out));
     }
 
-    fn lose_alone(&mut self, id: ConnectionId) {
+    pub(super) fn lose_alone(&mut self, id: ConnectionId) {
         let mut out = std::mem::take(&mut self.out);
         self.lose(id, &mut out);
         self.carry_out(&mut out);
@@ -272,6 +280,9 @@ impl<H: Handler> EventLoop<H> {
             return;
         }
         if let Some(connection) = self.connections[id.slot as usize].take() {
+            if connection.stream.is_secure() {
+                self.secure.end(id.slot, &connection.stream, connection.blocked);
+            }
             self.metrics.open.add(-1);
             self.release(connection.peer, connection.admitted);
         }

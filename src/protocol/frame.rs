@@ -35,15 +35,31 @@ impl Draft {
 
     /// Closes the payload as one message with `opcode` on WebSocket.
     #[must_use]
-    pub fn finish(mut self, opcode: Opcode) -> OwnFrame {
+    pub fn finish(self, opcode: Opcode) -> OwnFrame {
+        self.finish_as(opcode, false)
+    }
+
+    /// Closes the payload, which is compressed (RSV1, RFC 7692 section 6): for WebSocket only.
+    #[must_use]
+    pub fn finish_compressed(self, opcode: Opcode) -> OwnFrame {
+        self.finish_as(opcode, true)
+    }
+
+    fn finish_as(mut self, opcode: Opcode, rsv1: bool) -> OwnFrame {
         let payload_bytes = self.bytes.len().saturating_sub(HEADER_BYTES_MAX);
-        let header = encoder::header(opcode, true, false, payload_bytes as u64);
+        let header = encoder::header(opcode, true, rsv1, payload_bytes as u64);
         let start = HEADER_BYTES_MAX.saturating_sub(header.len());
         if let Some(place) = self.bytes.get_mut(start..HEADER_BYTES_MAX) {
             place.copy_from_slice(&header);
         }
         self.bytes.push(b'\n');
-        OwnFrame { bytes: self.bytes, start: start as u8 }
+        OwnFrame { bytes: self.bytes, start: start as u8, plain: rsv1 }
+    }
+
+    /// The buffer, to be used again.
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
     }
 }
 
@@ -52,6 +68,7 @@ impl Draft {
 pub struct OwnFrame {
     bytes: Vec<u8>,
     start: u8,
+    plain: bool,
 }
 
 impl OwnFrame {
@@ -73,6 +90,19 @@ impl OwnFrame {
     pub fn payload(&self) -> &[u8] {
         let end = self.bytes.len().saturating_sub(1);
         self.bytes.get(HEADER_BYTES_MAX..end).unwrap_or_default()
+    }
+
+    /// The same message, never to be compressed: it holds a secret beside what others may choose,
+    /// and the length of the two together would tell (CRIME, BREACH).
+    #[must_use]
+    pub fn uncompressed(self) -> Self {
+        Self { plain: true, ..self }
+    }
+
+    /// Whether it may be compressed, and is not yet.
+    #[must_use]
+    pub const fn may_be_compressed(&self) -> bool {
+        !self.plain
     }
 
     /// The same message for any number of receivers: the one allocation of a broadcast.
@@ -120,6 +150,24 @@ impl Common {
         }
     }
 
+    /// The payload alone.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        match self {
+            Self::Own(frame) => frame.payload(),
+            Self::Shared(frame) => frame.payload(),
+        }
+    }
+
+    /// Whether it may be compressed, and is not yet.
+    #[must_use]
+    pub const fn may_be_compressed(&self) -> bool {
+        match self {
+            Self::Own(frame) => frame.may_be_compressed(),
+            Self::Shared(_) => true,
+        }
+    }
+
     /// The same message for any number of receivers.
     #[must_use]
     pub fn share(&self) -> Frame {
@@ -143,6 +191,12 @@ impl From<Frame> for Common {
 }
 
 impl Frame {
+    /// Whether the two are one block, not only equal.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Header and payload.
     #[must_use]
     pub fn websocket(&self) -> &[u8] {

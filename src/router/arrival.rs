@@ -200,7 +200,7 @@ fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>) -> Outcome {
     let user = ask.user()?;
     let profile = user.profile.clone();
     let (session_id, exp) = (user.identity.session, user.identity.expires_at_unix_s);
-    ask.ok(&SignedIn {
+    ask.ok_secret(&SignedIn {
         user: &profile,
         session_id,
         token: tokens.map(|(token, _)| token.as_str()),

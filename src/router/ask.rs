@@ -65,6 +65,13 @@ impl Ask<'_, '_> {
         Ok(Answer::Reply(draft.finish(Opcode::Text)))
     }
 
+    /// Answers `ok` with `data`, in which there is a secret.
+    pub(super) fn ok_secret(&mut self, data: &impl Serialize) -> Outcome {
+        let mut draft = self.cx.draft();
+        json::reply_ok(draft.payload(), self.verb.word(), self.request_id, data);
+        Ok(Answer::Reply(draft.finish(Opcode::Text).uncompressed()))
+    }
+
     /// Answers `ok` with `{}`.
     pub(super) fn ok_empty(&mut self) -> Outcome {
         let mut draft = self.cx.draft();

@@ -66,7 +66,8 @@ impl Router {
         let in_path = path_token(request)?;
         let origins = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
         let host = request.host().map(str::as_bytes);
-        if let Err(refused) = self.origins.check(origins.map(|(_, value)| value), host, false) {
+        let origins = origins.map(|(_, value)| value);
+        if let Err(refused) = self.origins.check(origins, host, upgrade.encrypted) {
             self.guard_metrics.origins_refused.add(1);
             log::info!("an upgrade was refused for its Origin: {refused:?}");
             return Err(Response::new(403).text("this origin is not allowed\n"));

@@ -198,7 +198,7 @@ fn rotated(ask: &mut Ask<'_, '_>, profile: Profile, session: Id, secret: &[u8; 3
         arrival::replace_identity(ask.router, ask.cx, ask.connection, identity, profile);
     }
     let expires_at = Timestamp(claims.exp.saturating_mul(1000));
-    ask.ok(&Renewed { token: &token, refresh_token: &refresh_token, expires_at })
+    ask.ok_secret(&Renewed { token: &token, refresh_token: &refresh_token, expires_at })
 }
 
 /// The user goes, here and wherever else the session was used.

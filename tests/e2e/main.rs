@@ -7,3 +7,4 @@ mod crash;
 mod doors;
 mod rooms;
 mod server;
+mod tls;

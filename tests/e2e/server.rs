@@ -1,7 +1,7 @@
 //! The process under test, with a directory that outlives it.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A directory of its own for each test, gone when the test is.
@@ -13,6 +13,18 @@ impl Folder {
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).expect("a new directory");
         Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.join(name), text).expect("written");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).expect("read")
     }
 }
 
@@ -41,6 +53,11 @@ impl Server {
         let address = line().strip_prefix("listening ").expect("an address").to_owned();
         assert_eq!(line(), "ready");
         Self { child, address }
+    }
+
+    /// Its process, as a text.
+    pub(crate) fn id(&self) -> String {
+        self.child.id().to_string()
     }
 
     /// `kill -9`: nothing is said, nothing is finished.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod compression;
 mod echo;
 mod fair;
 mod life;

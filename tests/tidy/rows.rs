@@ -58,6 +58,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["src/auth/jwt.rs"]),
     ("argon2", &["src/auth/password.rs"]),
     ("httparse", &["src/protocol/"]),
+    ("zlib_rs", &["src/protocol/websocket/deflate/"]),
     ("prost", &["src/message/", "src/codec/"]),
     ("prometheus_client", &["src/metrics/"]),
     ("foldhash", &["src/base/"]),

@@ -20,6 +20,7 @@ use super::header::Role;
 use super::opcode::Opcode;
 use crate::base::rng::Rng;
 
+mod extension;
 mod facts;
 mod request;
 mod sending;
@@ -111,8 +112,8 @@ impl Connection {
         now: Duration,
     ) -> Result<Self, client::Error> {
         let mut output = Vec::new();
-        let handshake = Box::new(Handshake::start(request, rng.bytes(), &mut output)?);
-        let new = Self::new(config, Phase::Response(handshake), Some(rng), now);
+        let handshake = extension::start(&config, request, rng.bytes(), &mut output)?;
+        let new = Self::new(config, Phase::Response(Box::new(handshake)), Some(rng), now);
         Ok(Self { output, ..new })
     }
 
@@ -173,6 +174,9 @@ impl Connection {
             Phase::Response(handshake) => match handshake.receive(bytes) {
                 Ok(None) => {}
                 Ok(Some((client::Agreed { subprotocol, extensions }, taken))) => {
+                    if let Err(error) = self.agree(extensions.as_deref()) {
+                        return self.end(Some(Failure::Handshake(error)));
+                    }
                     self.open(subprotocol, extensions);
                     self.frames(bytes.get_mut(taken..).unwrap_or_default());
                 }
@@ -198,7 +202,7 @@ impl Connection {
     /// Answers [`ConnectionEvent::Requested`] with the 101: the connection is open.
     ///
     /// `extensions` is the value of `Sec-WebSocket-Extensions`; the extension itself is set before
-    /// with [`set_extension`](Self::set_extension).
+    /// with [`set_extension`](Self::set_extension). None has [`Config::deflate`] answer.
     ///
     /// # Errors
     ///
@@ -209,11 +213,17 @@ impl Connection {
         extensions: Option<&str>,
     ) -> Result<(), NotOffered> {
         let Phase::Deciding { head, early } = &mut self.phase else { return Err(NotOffered) };
-        request::with_upgrade(head, |_, upgrade| {
-            response(upgrade, subprotocol, extensions, &mut self.output)
+        let settings = self.config.deflate.filter(|_| extensions.is_none());
+        let (agreed, extensions) = request::with_upgrade(head, |_, upgrade| {
+            let ours = settings.and_then(|settings| settings.accept(&upgrade.offers()));
+            let (agreed, ours) = ours.unzip();
+            let extensions = ours.or_else(|| extensions.map(str::to_owned));
+            response(upgrade, subprotocol, extensions.as_deref(), &mut self.output)?;
+            Ok::<_, NotOffered>((agreed, extensions))
         })?;
         let mut early = std::mem::take(early);
-        self.open(subprotocol.map(str::to_owned), extensions.map(str::to_owned));
+        self.deflate(agreed);
+        self.open(subprotocol.map(str::to_owned), extensions);
         self.frames(&mut early);
         Ok(())
     }

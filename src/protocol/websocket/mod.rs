@@ -8,7 +8,7 @@
 //! | 5.3 masking | `mask.rs` |
 //! | 5.4 fragments to messages | `assembly.rs` |
 //! | 5.5, 6.2 receiving | `decoder.rs`, with its `event.rs` and `error.rs` |
-//! | 5.8, 9 extensions | `extension.rs`; offers parsed in `handshake/extensions.rs` |
+//! | 5.8, 9 extensions | `extension.rs`; offers parsed in `handshake/extensions.rs`; RFC 7692 in `deflate/` |
 //! | 1.4, 7 opening to closing | `connection.rs` |
 //! | 7.4 status codes | `close_code.rs` |
 //! | 8.1 UTF-8 | `utf8.rs` |
@@ -44,6 +44,7 @@ mod assembly;
 mod close_code;
 mod connection;
 mod decoder;
+pub mod deflate;
 pub mod encoder;
 mod error;
 mod event;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::close_code::CloseCode;
 use super::super::decoder::Limits;
+use super::super::deflate;
 use super::super::error::Error;
 use super::super::handshake::client;
 use super::super::header::Role;
@@ -24,6 +25,8 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// From our Close frame to the end of the stream (5 s).
     pub close_timeout: Duration,
+    /// permessage-deflate, RFC 7692 (none): offered as a client, accepted as a server.
+    pub deflate: Option<deflate::Settings>,
 }
 
 impl Default for Config {
@@ -34,6 +37,7 @@ impl Default for Config {
             early_bytes: 64 * 1024,
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
+            deflate: None,
         }
     }
 }
