@@ -21,7 +21,9 @@ impl Inflate {
             rest = &rest[result.bytes_consumed..];
             text.extend_from_slice(&buffer[..result.bytes_written]);
             match result.status {
-                Ok(_) | Err(MZError::Buf) if result.bytes_written < buffer.len() => break,
+                // There is no more of it.
+                Err(MZError::Buf) => break,
+                Ok(_) if rest.is_empty() && result.bytes_written == 0 => break,
                 Ok(_) => {}
                 Err(error) => return Err(format!("no DEFLATE: {error:?}")),
             }
@@ -39,4 +41,19 @@ fn the_examples_of_the_standard_are_unfolded() {
     let second = inflate.message(&[0xf2, 0x00, 0x11, 0x00, 0x00]);
     assert_eq!(second.as_deref(), Ok("Hello"), "by the window of the first");
     assert!(inflate.message(&[0xff, 0xff]).is_err());
+}
+
+/// Longer than the window and than the buffer: a block that is stored as it is (RFC 1951 §3.2.4).
+#[test]
+fn a_long_message_is_unfolded_to_its_end() {
+    let mut inflate = Inflate::new();
+    for length in [16_384_u16, 33_000, 60_000] {
+        let mut message = vec![0];
+        message.extend_from_slice(&length.to_le_bytes());
+        message.extend_from_slice(&(!length).to_le_bytes());
+        message.resize(5 + usize::from(length), b'x');
+        // The end of a message that was flushed, as it stands before the four octets are taken off.
+        message.push(0);
+        assert_eq!(inflate.message(&message), Ok("x".repeat(length.into())));
+    }
 }
