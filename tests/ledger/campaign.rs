@@ -113,11 +113,18 @@ impl Campaign {
     }
 
     fn manner(&self) -> Manner {
+        let usual = Manner { window: 6, padding: 6_000, excused: &[] };
         match self.kind {
-            // Where nothing can be mounted it is a limit.
-            Kind::Full => Manner { window: 1, excused: &["storage_full", "storage_unavailable"] },
-            Kind::Fsync | Kind::Limit => Manner { window: 1, excused: &["storage_unavailable"] },
-            _ => Manner { window: 6, excused: &[] },
+            // Where nothing can be mounted it is a limit. Large messages fill a disk sooner.
+            Kind::Full => Manner {
+                window: 1,
+                padding: 40_000,
+                excused: &["storage_full", "storage_unavailable"],
+            },
+            Kind::Fsync | Kind::Limit => {
+                Manner { window: 1, excused: &["storage_unavailable"], ..usual }
+            }
+            _ => usual,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::publisher::Manner;
 use crate::wire::DEADLINE;
 use crate::{expected, seed};
 
-const MANNER: Manner = Manner { window: 6, excused: &[] };
+const MANNER: Manner = Manner { window: 6, padding: 6_000, excused: &[] };
 
 /// How a loss looks: messages, what a subscriber heard, a chat, the database, or the token key.
 const LOST: &[&str] =

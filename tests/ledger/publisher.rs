@@ -44,6 +44,8 @@ pub(crate) struct Manner {
     /// Messages on their way at once. One, where a refusal is possible: what was refused is sent
     /// again, and behind it nothing may have been stored.
     pub(crate) window: usize,
+    /// The longest content, more or less, in bytes.
+    pub(crate) padding: u64,
     /// Errors that the fault excuses.
     pub(crate) excused: &'static [&'static str],
 }
@@ -116,7 +118,7 @@ impl Publisher {
         let mut flight: VecDeque<usize> = VecDeque::new();
         loop {
             while flight.len() < manner.window {
-                let number = again.pop_front().unwrap_or_else(|| self.write_down());
+                let number = again.pop_front().unwrap_or_else(|| self.write_down(manner));
                 let name = self.name(number);
                 let entry = &mut self.entries[number];
                 entry.tries += 1;
@@ -146,10 +148,10 @@ impl Publisher {
     }
 
     /// A new message.
-    fn write_down(&mut self) -> usize {
+    fn write_down(&mut self, manner: Manner) -> usize {
         let chat = chats_of(self.number)[self.rng.below(3) as usize];
         let padding = match self.rng.below(8) {
-            0 => self.rng.below(6000),
+            0 => self.rng.below(manner.padding),
             _ => self.rng.below(100),
         };
         let (padding, sent) = (padding as usize, Instant::now());
@@ -185,6 +187,10 @@ impl Publisher {
         }
         if reply.status != "ok" {
             let code = reply.code.unwrap_or_default();
+            if client.was_stopped() && code == "storage_unavailable" {
+                // Whatever it is that was not answered in time: it waits for the next cycle.
+                return Ok(false);
+            }
             if !manner.excused.contains(&code.as_str()) {
                 return wrong("refused without a reason");
             }

@@ -129,7 +129,8 @@ impl Subscriber {
         let reply: Reply<'_> =
             serde_json::from_str(text).map_err(|error| format!("{error}: {text}"))?;
         let (true, Some(data)) = (reply.status == "ok", reply.data) else {
-            return Err(format!("no subscription: {text}"));
+            let late = client.was_stopped() && text.contains("\"storage_unavailable\"");
+            return if late { Ok(()) } else { Err(format!("no subscription: {text}")) };
         };
         let chat = chat_of(data.channel, chats).ok_or_else(|| format!("not asked for: {text}"))?;
         if !data.recovered || data.offset < self.last[chat] {

@@ -5,7 +5,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -42,6 +42,7 @@ pub(crate) struct Client {
     /// What of `unread` was taken already.
     taken: usize,
     inflate: Option<Inflate>,
+    stopped: bool,
 }
 
 /// What came, or that nothing comes any more.
@@ -53,7 +54,8 @@ impl Client {
         let Ok(stream) = TcpStream::connect(address) else { return Ok(None) };
         let set = stream.set_read_timeout(Some(DEADLINE));
         set.and_then(|()| stream.set_nodelay(true)).map_err(|error| error.to_string())?;
-        let mut client = Self { stream, door, unread: Vec::new(), taken: 0, inflate: None };
+        let mut client =
+            Self { stream, door, unread: Vec::new(), taken: 0, inflate: None, stopped: false };
         let came = match door {
             Door::Lines => client.put(b"\n"),
             Door::Web | Door::Compressed => client.upgrade()?,
@@ -67,6 +69,12 @@ impl Client {
         let reply = client.ask(&json!({"type": "auth", "token": token}))?;
         let Some(reply) = reply else { return Ok(None) };
         if reply["status"] == "ok" { Ok(Some(client)) } else { Err(format!("no entry: {reply}")) }
+    }
+
+    /// Whether nothing came for so long that the machine stood still: then the server's own deadlines
+    /// have passed, and it may have said so.
+    pub(crate) const fn was_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// Whether the server compresses what it sends here.
@@ -113,7 +121,10 @@ impl Client {
         // Twice, because all of us may have been stopped for longer than that.
         let mut patience = 2;
         while patience > 0 {
-            match self.stream.read(&mut buffer).map_err(|error| error.kind()) {
+            let begun = Instant::now();
+            let came = self.stream.read(&mut buffer).map_err(|error| error.kind());
+            self.stopped |= begun.elapsed() > DEADLINE / 2;
+            match came {
                 Ok(0) => return Ok(None),
                 Ok(n) => {
                     self.unread.drain(..std::mem::take(&mut self.taken));
