@@ -8,6 +8,7 @@ pub mod arena;
 pub mod backoff;
 #[cfg(any(feature = "net", feature = "sqlite"))]
 pub(crate) mod failpoint;
+pub mod few;
 pub mod hash;
 pub mod id;
 pub mod now;

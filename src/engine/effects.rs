@@ -295,7 +295,7 @@ impl<H: Handler> Engine<H> {
             && !found.peer_finished
             && !self.draining
             && !response.closes();
-        found.since = now.monotonic;
+        found.since = now.monotonic.into();
         let mut bytes = Vec::new();
         response.encode(asked.is_some_and(|asked| asked.head), stays, &mut bytes);
         self.push(id, Bytes::Raw(bytes), Tag::REPLY, out);

@@ -27,7 +27,7 @@ impl<H: Handler> Engine<H> {
                 assert!(set.is_some_and(|set| set <= at), "{key:?}: {set:?} is set, {at:?} is due");
             }
             assert!(
-                !connection.hears() || connection.held.is_empty(),
+                !connection.hears() || !connection.holds(),
                 "{key:?}: what may be heard is not held"
             );
             if connection.stage == Stage::Shut {

@@ -23,11 +23,11 @@ impl<H: Handler> Engine<H> {
         out: &mut Outputs<H>,
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.received_at = now.monotonic;
+        connection.received_at = now.monotonic.into();
         self.metrics.received_bytes.add(bytes.len() as u64);
-        if !connection.held.is_empty() {
+        if connection.holds() {
             // Our driver was told to pause; what it had read already waits its turn.
-            connection.held.extend_from_slice(bytes);
+            connection.rare_mut().held.extend_from_slice(bytes);
             return;
         }
         if let Transport::Sniffing(prefix) = &connection.transport
@@ -61,7 +61,7 @@ impl<H: Handler> Engine<H> {
         while let Some(connection) = self.connections.get_mut(id) {
             if !connection.hears() {
                 if at < bytes.len() && connection.stage == Stage::Open && !connection.failed {
-                    connection.held = bytes[at..].to_vec();
+                    connection.rare_mut().held = bytes[at..].to_vec();
                 }
                 break;
             }
@@ -216,16 +216,16 @@ impl<H: Handler> Engine<H> {
     /// The peer has said how it speaks.
     fn sniffed(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.since = now.monotonic;
+        connection.since = now.monotonic.into();
         self.touched.push(id);
         let door = connection.transport.door();
         if self.config.tls_required && connection.is_exposed() {
             return self.refuse_exposed(now, id, out);
         }
-        if let Some(close) = connection.refused.take() {
+        if let Some(close) = connection.take_refused() {
             self.metrics.refused.add(1);
             match door {
-                Some(_) => self.close(now, id, *close, out),
+                Some(_) => self.close(now, id, close, out),
                 None => {
                     let response = super::upgrade::unavailable(&close);
                     self.answer(now, id, &response, out);

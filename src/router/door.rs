@@ -204,7 +204,7 @@ impl Router {
         close: &Close,
     ) {
         if let Some(session) = self.sessions.get(id) {
-            let age = cx.now.monotonic.saturating_sub(session.opened_at).as_millis();
+            let age = session.opened_at.elapsed(cx.now).as_millis();
             log::info!("[{}] closing {}: {} (age {age} ms)", session.id, close.code, close.reason);
         }
         if door != Door::Lines {

@@ -126,7 +126,7 @@ impl World {
         let home = self.pipes[pipe].home;
         let near = self.rng.below(2) == 0;
         let address = if near { [127, 0, 0, 1] } else { [192, 0, 2, 1 + self.rng.below(9) as u8] };
-        let peer = Peer { address: Some((address, 9).into()) };
+        let peer = Peer::from(std::net::SocketAddr::from((address, 9)));
         let now = self.now;
         let Some(engine) = self.server.engine(home) else {
             return self.end_down(pipe, Piece::Reset);

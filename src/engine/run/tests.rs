@@ -37,14 +37,14 @@ impl Handler for Script {
         draft.payload().extend_from_slice(message.bytes);
         let frame = draft.finish(Opcode::Text);
         match what {
-            b'a' => cx.broadcast(self.all.iter().copied(), frame, EVENT),
-            b'o' => cx.broadcast(self.all.iter().copied().filter(|to| *to != whom), frame, EVENT),
-            b's' => cx.broadcast(self.all.iter().copied(), frame.share(), EVENT),
+            b'a' => cx.broadcast(&self.all, None, frame, EVENT),
+            b'o' => cx.broadcast(&self.all, Some(whom), frame, EVENT),
+            b's' => cx.broadcast(&self.all, None, frame.share(), EVENT),
             b't' => cx.send(whom, Segment::Own(frame), Tag::REPLY),
             b'e' => cx.send(id, Segment::Lent(0..message.bytes.len()), Tag::REPLY),
             b'c' => cx.close(whom, Close::new(4000, "as the script says")),
             b'f' => cx.finish(whom),
-            b'n' => cx.broadcast([], frame, EVENT),
+            b'n' => cx.broadcast(&[], None, frame, EVENT),
             _ => cx.recycle(frame),
         }
     }
@@ -53,7 +53,7 @@ impl Handler for Script {
         let mut draft = cx.draft();
         draft.payload().extend_from_slice(b"gone");
         let frame = draft.finish(Opcode::Text);
-        cx.broadcast(self.all.iter().copied().filter(|to| *to != id), frame, EVENT);
+        cx.broadcast(&self.all, Some(id), frame, EVENT);
     }
 }
 
@@ -66,7 +66,7 @@ fn played(script: &[Vec<u8>], door: Door, at_once: bool, outbox_bytes: usize) ->
     let mut seen = vec![Vec::new(); EVERYONE];
     let all: Vec<ConnectionId> = (0..EVERYONE)
         .map(|place| {
-            let peer = Peer { address: Some(([192, 0, 2, 1], 1).into()) };
+            let peer = Peer::from(std::net::SocketAddr::from(([192, 0, 2, 1], 1)));
             let id = engine.accept(now, Accepted { peer, refused: None }, &mut out);
             let lines = (place == 0) == (door == Door::Lines);
             let mut hello = if lines { b"{}\n".to_vec() } else { UPGRADE.to_vec() };
