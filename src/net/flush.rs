@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 
 use super::connection::Stream;
 use super::event_loop::EventLoop;
+use crate::base::failpoint::{self, Point};
 use crate::base::id::ConnectionId;
 use crate::engine::Outputs;
 use crate::handler::Handler;
@@ -28,6 +29,7 @@ impl<H: Handler> EventLoop<H> {
                 self.send(id, &[], &mut out);
                 self.shut(id);
             }
+            failpoint::hit(Point::AfterFlush);
             self.carry_out(&mut out);
         }
         self.out = out;

@@ -104,7 +104,8 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
 }
 
 /// The log of a chat says where it stands, and what was missed. The connection listens already, so
-/// what is committed meanwhile may come before this reply as well as in it.
+/// what is committed meanwhile may come before this reply as well as in it; behind it comes only what
+/// is above.
 fn read_log(ask: &mut Ask<'_, '_>, chat: Id, since: Option<(u64, Box<str>)>) -> Outcome {
     let known = since.as_ref().filter(|(_, epoch)| **epoch == *DURABLE_EPOCH);
     let read = Read::Log {
@@ -249,6 +250,10 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             let Some(events) = events else {
                 return Err(Fault::new(Code::Internal, "the log could not be written"));
             };
+            // The reader may have overtaken what the home hands out: that would be a repeat.
+            if let Some(number) = ask.router.subscriptions.number(&channel) {
+                ask.router.subscriptions.told(number, ask.connection, top);
+            }
             let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
             let more = more && since.is_some();
             subscribed(ask, &channel, &position, since.as_ref(), events, more)

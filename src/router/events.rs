@@ -173,7 +173,7 @@ impl Router {
 
     /// Hands events to the connections of this loop.
     fn hand_out(
-        &self,
+        &mut self,
         cx: &mut Context<'_, Self>,
         channel: &Channel,
         frames: &[(u64, Frame)],
@@ -185,7 +185,7 @@ impl Router {
     }
 
     fn hand_out_one(
-        &self,
+        &mut self,
         cx: &mut Context<'_, Self>,
         channel: &Channel,
         offset: u64,
@@ -198,7 +198,13 @@ impl Router {
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
         let tag = Tag { channel: number, offset, class: Class::Kick };
-        cx.broadcast(receivers, except, frame, tag);
+        if self.subscriptions.all_new(number) {
+            return cx.broadcast(receivers, except, frame, tag);
+        }
+        let new = |of: &&ConnectionId| !self.subscriptions.has(number, **of, offset);
+        let receivers: Vec<ConnectionId> = receivers.iter().filter(new).copied().collect();
+        cx.broadcast(&receivers, except, frame, tag);
+        self.subscriptions.passed(number, offset);
     }
 
     /// A user is a member from now on: every connection of the user listens.
