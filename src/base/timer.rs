@@ -9,6 +9,9 @@
 //! wheel's, so every timer of a lower level is due before every timer of a higher one, and the
 //! first occupied slot of the lowest level is the next thing to do.
 
+#[doc(hidden)]
+pub mod laws;
+
 use std::time::Duration;
 
 const TICK_BITS: u32 = 22;

@@ -11,3 +11,5 @@
 )]
 
 pub mod json;
+#[doc(hidden)]
+pub mod laws;

@@ -5,9 +5,12 @@
 //! value out of its bounds, is an error that says what would be right; only unknown variables of
 //! the environment, which may belong to somebody else, are a warning.
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "toml")]
 pub mod file;
 mod keys;
+#[cfg(feature = "toml")]
+#[doc(hidden)]
+pub mod laws;
 mod lookup;
 #[cfg(test)]
 mod tests;

@@ -204,7 +204,7 @@ fn without_limits_rates_and_counts_go_and_sizes_and_queues_stay() {
     assert_eq!(config.engine.parts_per_message, defaults.engine.parts_per_message);
 }
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "toml")]
 mod from_file {
     use super::*;
     use std::path::Path;

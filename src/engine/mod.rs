@@ -17,6 +17,8 @@ mod deadlines;
 mod effects;
 mod invariants;
 pub mod io;
+#[doc(hidden)]
+pub mod laws;
 mod metrics;
 mod outbox;
 mod receive;

@@ -28,7 +28,11 @@ pub(super) fn explain(verb: Verb, text: &str) -> Fault {
 
 /// The refusal of a Protobuf parameter that is out of the range of its kind.
 pub(super) fn of_field(name: &str, (kind, presence): (Kind, Presence)) -> Fault {
-    wrong(name, wanted(kind, presence, true))
+    match kind {
+        // Of its parts only this one has a range.
+        Kind::Position => wrong(&format!("{name}.offset"), wanted(Kind::Integer, presence, true)),
+        _ => wrong(name, wanted(kind, presence, true)),
+    }
 }
 
 /// What the catalogue says against the parameter `name`, if anything.

@@ -1,5 +1,9 @@
 //! What holds for HTTP requests on any input; called by tests and by the target `http_request`.
 
+mod chunked;
+
+pub use chunked::http_chunked;
+
 use super::{Decoder, Error, Event, Limits};
 use crate::protocol::split::same_however_split;
 

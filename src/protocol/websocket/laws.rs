@@ -3,6 +3,14 @@
 //!
 //! The input chooses the role, the limits and the cuts itself, so that a fuzzer finds them too.
 
+mod extension_header;
+mod message;
+mod utf8;
+
+pub use extension_header::extension_header;
+pub use message::{Heard, Oracle, ws_message};
+pub use utf8::{close_payload, utf8};
+
 use super::handshake::{self, Head, client};
 use super::{CloseCode, Decoder, Error, Event, Limits, Opcode, Payload, Role, encoder};
 

@@ -1,0 +1,207 @@
+//! What holds between the two codecs on any input; called by tests and by the target `protobuf_message`.
+//!
+//! The JSON of a message is written from its Protobuf bytes by the catalogue alone, field by field, so
+//! it is another reader of both. Limit: bytes that are no JSON have no like in JSON.
+
+use std::borrow::Cow;
+
+use prost::Message as _;
+
+use super::json;
+use crate::message::client::wire::ClientMessage;
+use crate::message::client::{Kind, Parameter, Presence, Request, Verb};
+use crate::message::fault::Code;
+
+/// What is decoded is no larger than what was sent, and comes back when it is encoded; a request is
+/// the same, or refused for the same field, as the one in JSON that says the same.
+///
+/// Input: a `ClientMessage`.
+///
+/// # Panics
+///
+/// When a law is broken.
+pub fn protobuf_message(data: &[u8]) {
+    law(data, |text| {
+        let (decoded, rest) = json::decode(text);
+        assert!(rest.is_empty(), "one object for one message");
+        decoded.map(|decoded| decoded.request).map_err(|refused| {
+            assert_ne!(refused.fault.code, Code::BadJson, "{text}");
+            refused.fault.field
+        })
+    });
+}
+
+/// How the law reads JSON: a request, or the field that is wrong.
+type Read = for<'a> fn(&'a str) -> Result<Request<'a>, Option<Cow<'static, str>>>;
+
+fn law(data: &[u8], read: Read) {
+    let Ok(message) = ClientMessage::decode(data) else { return };
+    let encoded = message.encode_to_vec();
+    assert_eq!(encoded.len(), message.encoded_len());
+    assert!(encoded.len() <= data.len(), "more was read than sent");
+    let again = ClientMessage::decode(&encoded[..]);
+    assert!(again.as_ref() == Ok(&message), "what is encoded comes back");
+    let Some(asked) = &message.message_type else { return };
+    let verb = asked.verb();
+    let ours = Request::from_wire(asked, json::check).map_err(|fault| fault.field);
+    assert!(ours.as_ref().map_or(verb, Request::verb) == verb, "a message is of its verb");
+    let fields = Fields(&encoded).last(verb.tag()).map(|value| value.bytes).unwrap_or_default();
+    if let Some(text) = object(verb, Fields(fields)) {
+        assert_eq!(ours, read(&text), "in JSON it is otherwise: {text}");
+    }
+}
+
+/// The fields of an encoded message.
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a [u8]);
+
+/// The value of a field: a number, or what is delimited by its length.
+#[derive(Clone, Copy, Default)]
+struct Value<'a> {
+    number: u64,
+    bytes: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    /// All values of field `tag`, in order.
+    fn all(self, tag: u32) -> Vec<Value<'a>> {
+        let (mut rest, mut found) = (self.0, Vec::new());
+        while let Some((key, after)) = varint(rest) {
+            let Some((number, after)) = varint(after) else { break };
+            let mut value = Value { number, bytes: &[] };
+            rest = after;
+            if key & 7 == 2 {
+                let length = usize::try_from(number).unwrap_or(usize::MAX);
+                let Some((bytes, after)) = after.split_at_checked(length) else { break };
+                (value.bytes, rest) = (bytes, after);
+            }
+            if key >> 3 == u64::from(tag) {
+                found.push(value);
+            }
+        }
+        found
+    }
+
+    fn last(self, tag: u32) -> Option<Value<'a>> {
+        self.all(tag).pop()
+    }
+
+    fn text(self, tag: u32) -> Option<String> {
+        self.last(tag).map(quoted)
+    }
+}
+
+/// Seven bits an octet, the lowest first.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let length = bytes.iter().position(|byte| byte & 0x80 == 0)?.saturating_add(1);
+    let (digits, rest) = bytes.split_at_checked(length)?;
+    let number = digits
+        .iter()
+        .rev()
+        .try_fold(0_u64, |sum, digit| sum.checked_mul(128)?.checked_add(u64::from(digit & 0x7f)));
+    Some((number?, rest))
+}
+
+fn quoted(value: Value<'_>) -> String {
+    let text = str::from_utf8(value.bytes).unwrap_or_default();
+    serde_json::Value::from(text).to_string()
+}
+
+/// The same request as a JSON object; none when a part of it is no JSON.
+fn object(verb: Verb, fields: Fields<'_>) -> Option<String> {
+    let mut text = format!("{{\"type\":\"{}\"", verb.word());
+    for parameter in verb.parameters() {
+        if let Some(value) = value(parameter, fields)? {
+            text.push_str(&format!(",\"{}\":{value}", parameter.name));
+        }
+    }
+    text.push('}');
+    Some(text)
+}
+
+/// The value of a parameter in JSON, if it is there; the outer none when JSON cannot say it.
+#[expect(clippy::option_option, reason = "not to be said, not there, there")]
+fn value(parameter: &Parameter, fields: Fields<'_>) -> Option<Option<String>> {
+    let values = fields.all(parameter.tag);
+    if parameter.presence() == Presence::Repeated {
+        let texts: Vec<_> = values.into_iter().map(quoted).collect();
+        return Some(Some(format!("[{}]", texts.join(","))));
+    }
+    // proto3 leaves out what is as it would be without it.
+    let given = values.last().copied();
+    let Some(value) = given.or((parameter.presence() == Presence::Required).then(Value::default))
+    else {
+        return Some(None);
+    };
+    let inner = Fields(value.bytes);
+    Some(Some(match parameter.kind() {
+        Kind::Text | Kind::Visibility => quoted(value),
+        Kind::Integer => value.number.to_string(),
+        Kind::Boolean => (value.number != 0).to_string(),
+        Kind::Json | Kind::Payload => json::check(value.bytes)?.to_owned(),
+        Kind::ClientInfo => {
+            let names = ["client_id", "version", "platform"];
+            let parts = (1..)
+                .zip(names)
+                .filter_map(|(tag, name)| inner.text(tag).map(|text| format!("\"{name}\":{text}")));
+            format!("{{{}}}", parts.collect::<Vec<_>>().join(","))
+        }
+        Kind::Position => {
+            let offset = inner.last(1).unwrap_or_default().number;
+            let epoch = inner.text(2).unwrap_or_else(|| "\"\"".to_owned());
+            format!("{{\"offset\":{offset},\"epoch\":{epoch}}}")
+        }
+    }))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+    use crate::message::client::wire::{MessageType, Position, Publish, Subscribe};
+
+    fn publish() -> Vec<u8> {
+        let publish = Publish {
+            channel: "public:é\"".to_owned(),
+            payload: b"{\"a\": [1]}".to_vec(),
+            echo: Some(false),
+            ..Publish::default()
+        };
+        let message_type = Some(MessageType::Publish(publish));
+        ClientMessage { message_type, request_id: "r".to_owned() }.encode_to_vec()
+    }
+
+    #[test]
+    fn the_json_of_a_message_is_what_it_says() {
+        let data = publish();
+        protobuf_message(&data);
+        let fields = Fields(Fields(&data).last(Verb::Publish.tag()).unwrap().bytes);
+        let expected =
+            r#"{"type":"publish","channel":"public:é\"","payload":{"a": [1]},"echo":false}"#;
+        assert_eq!(object(Verb::Publish, fields).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_number_that_json_has_not_is_refused_in_both() {
+        let since = Some(Position { offset: 1 << 60, epoch: String::new() });
+        let subscribe = Subscribe { channel: "a".to_owned(), since, presence: None };
+        let message_type = Some(MessageType::Subscribe(subscribe));
+        protobuf_message(
+            &ClientMessage { message_type, request_id: String::new() }.encode_to_vec(),
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "in JSON it is otherwise")]
+    fn a_codec_that_refuses_more_breaks_the_law() {
+        law(&publish(), |_| Err(Some("channel".into())));
+    }
+
+    #[test]
+    #[should_panic(expected = "in JSON it is otherwise")]
+    fn a_codec_that_reads_otherwise_breaks_the_law() {
+        law(&publish(), |_| {
+            Request::from_json(Verb::Publish, Verb::Publish.example()).map_err(|fault| fault.field)
+        });
+    }
+}

@@ -1,0 +1,11 @@
+//! What holds for an engine, whatever happens to its connections; called by tests and by the targets
+//! `session_ops` and `broadcast`.
+
+mod broadcast;
+mod session;
+mod stage;
+
+pub use broadcast::broadcast;
+#[cfg(test)]
+pub(super) use broadcast::played;
+pub use session::session_ops;
