@@ -261,7 +261,9 @@ impl<H: Handler> Engine<H> {
         if before == 0 && after > 0 {
             out.list.push(Output::Transmit(to));
         }
-        if after > self.config.outbox_soft_bytes && found.over_since().is_none() {
+        if after > self.config.outbox_soft_bytes && !found.throttled {
+            // At once: what else came in the same piece waits already.
+            found.throttled = true;
             self.touched.push(to);
         }
         room
