@@ -201,7 +201,11 @@ impl<H: Handler> Engine<H> {
             Step::Sniffed => self.sniffed(now, id, out),
             Step::Ping(payload) => self.pong(id, &payload, bytes, out),
             Step::Closed(code) => self.their_close(now, id, code, out),
-            Step::Continue => self.push(id, Bytes::Raw(http::CONTINUE.to_vec()), Tag::REPLY, out),
+            Step::Begun => self.restart_clock(now, id),
+            Step::Continue => {
+                self.restart_clock(now, id);
+                self.push(id, Bytes::Raw(http::CONTINUE.to_vec()), Tag::REPLY, out);
+            }
             Step::Request => self.request(now, id, out),
             Step::Failed(code, reason) => self.fail(now, id, code, reason, out),
             Step::BadRequest(error) => self.answer(now, id, &error.response(), out),
@@ -210,6 +214,14 @@ impl<H: Handler> Engine<H> {
                 self.metrics.unspoken.add(1);
                 self.remove_and_close(now, id, out);
             }
+        }
+    }
+
+    /// The time for a request runs from its first byte, however long its connection was idle.
+    fn restart_clock(&mut self, now: Now, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.since = now.monotonic.into();
+            self.touched.push(id);
         }
     }
 
