@@ -33,8 +33,7 @@ impl Handler for Broadcast {
         draft.payload().extend_from_slice(message.bytes);
         let text = message.kind != Kind::Binary;
         let frame = draft.finish(if text { Opcode::Text } else { Opcode::Binary });
-        let others = self.everyone.iter().copied().filter(|to| *to != from);
-        cx.broadcast(others, frame, Tag::REPLY);
+        cx.broadcast(&self.everyone, Some(from), frame, Tag::REPLY);
     }
 
     fn closed(&mut self, _: &mut Context<'_, Self>, connection: ConnectionId) {

@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     let mut now = Now { monotonic: Duration::ZERO, unix_ms: 1_700_000_000_000 };
     let mut engine = Engine::new(Config::default(), LoopId(0), 7, Numbers(0), &Registry::new());
     let mut out = Outputs::default();
-    let accepted = Accepted { peer: Peer { address: None }, refused: None };
+    let accepted = Accepted { peer: Peer::LOCAL, refused: None };
     let client = engine.accept(now, accepted, &mut out);
     let mut bytes = *b"one\ntwo\n"; // in a program: read from a socket
     engine.input(now, Input::Received { connection: client, bytes: &mut bytes }, &mut out);

@@ -313,17 +313,22 @@ impl<H: Handler> Context<'_, H> {
         }
     }
 
-    /// Sends to many connections of this loop; those that are gone are passed over. What follows
+    /// Sends to many connections of this loop, but not to `except`; those that are gone are passed
+    /// over. What follows
     /// each other for the same connections in the same order costs little more than one message.
     pub fn broadcast(
         &mut self,
-        to: impl IntoIterator<Item = ConnectionId>,
+        to: &[ConnectionId],
+        except: Option<ConnectionId>,
         frame: impl Into<Common>,
         tag: Tag,
     ) {
         let frame = frame.into();
         let start = self.receivers.len();
-        self.receivers.extend(to);
+        self.receivers.extend_from_slice(to);
+        if let Some(at) = except.and_then(|except| to.iter().position(|one| *one == except)) {
+            self.receivers.remove(start + at);
+        }
         let to = start..self.receivers.len();
         self.effects.push(Effect::Broadcast { to, frame, tag });
     }

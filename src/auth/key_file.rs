@@ -43,7 +43,12 @@ impl OwnKey {
     pub fn load_or_create(dir: &Path) -> io::Result<Self> {
         let path = dir.join(NAME);
         match File::open(&path) {
-            Ok(file) => load(file, &path),
+            Ok(file) => {
+                let key = load(file, &path)?;
+                // Whoever made it may have died before its name was on the disk.
+                sync(dir, &path)?;
+                Ok(key)
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 create(dir, &path)?;
                 load(File::open(&path)?, &path)
@@ -90,7 +95,12 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
     // After a rename there is no draft; after a failure there must be none.
     let _ = fs::remove_file(&draft);
     written.map_err(|error| whole(&error))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| whole(&error))
+    sync(dir, path)
+}
+
+/// Brings the names in `dir` to the disk.
+fn sync(dir: &Path, path: &Path) -> io::Result<()> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| named(path, &error))
 }
 
 fn write_draft(draft: &Path, secret: &[u8; 32]) -> io::Result<()> {

@@ -1,7 +1,5 @@
 //! The limits of a connection, whatever is said over it. Sizes in bytes, times in milliseconds.
 
-use std::time::Duration;
-
 use crate::handler::Peer;
 
 /// What a connection may cost before anyone knows what it wants.
@@ -104,8 +102,8 @@ impl Config {
 
     /// How long this peer may take to say how it speaks.
     #[must_use]
-    pub fn sniff_timeout(&self, peer: Peer) -> Duration {
+    pub fn sniff_timeout_ms(&self, peer: Peer) -> u64 {
         let usual = if peer.is_loopback() { 300_000 } else { 5000 };
-        Duration::from_millis(self.sniff_timeout_ms.unwrap_or(usual))
+        self.sniff_timeout_ms.unwrap_or(usual)
     }
 }

@@ -7,15 +7,13 @@
 //! Only WebSocket has `Closing` (RFC 6455 §7.1.2); each stage after `Open` has one deadline, after
 //! which the connection is gone without further ceremony.
 
-use std::time::Duration;
-
 use super::compression::Terms;
 use super::config::Config;
 use super::io::{Accepted, Output, Outputs};
 use super::outbox::Outbox;
 use super::transport::{Prefix, Transport};
 use crate::base::id::ConnectionId;
-use crate::base::now::Now;
+use crate::base::now::{Moment, Now};
 use crate::base::timer::TimerId;
 use crate::handler::{Close, Handler, Peer};
 
@@ -51,8 +49,8 @@ pub(super) struct Connection {
     pub(super) terms: Terms,
     pub(super) outbox: Outbox,
     pub(super) peer: Peer,
-    /// There was no room for it: it is told so as soon as it has said how it speaks.
-    pub(super) refused: Option<Box<Close>>,
+    /// What few have.
+    rare: Option<Box<Rare>>,
     /// The handler was told of it.
     pub(super) opened: bool,
     /// The handler wants no more messages for now.
@@ -73,16 +71,25 @@ pub(super) struct Connection {
     pub(super) secrecy: Secrecy,
     /// The end of its stream is not its own word.
     pub(super) truncated: bool,
+    pub(super) received_at: Moment,
+    pub(super) sent_at: Moment,
+    /// Since when it has been at its stage, or at its present request.
+    pub(super) since: Moment,
+    /// The deadline that is set, so that a later one need not be.
+    pub(super) timer: Option<(TimerId, Moment)>,
+}
+
+/// What few connections have at a time, kept out of the others.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
+    /// There was no room for it: it is told so as soon as it has said how it speaks.
+    pub(super) refused: Option<Close>,
     /// Bytes that came while nobody was to have them.
     pub(super) held: Vec<u8>,
-    pub(super) received_at: Duration,
-    pub(super) sent_at: Duration,
-    /// Since when it has been at its stage, or at its present request.
-    pub(super) since: Duration,
+    /// Since when more is queued than the soft limit.
+    pub(super) over_since: Option<Moment>,
     /// When it is to be closed because the server goes down.
-    pub(super) drain_at: Option<Duration>,
-    /// The deadline that is set, so that a later one need not be.
-    pub(super) timer: Option<(TimerId, Duration)>,
+    pub(super) drain_at: Option<Moment>,
 }
 
 /// What the answer to a request depends on.
@@ -96,13 +103,15 @@ pub(super) struct Answering {
 
 impl Connection {
     pub(super) fn new(now: Now, accepted: Accepted) -> Self {
+        let now = Moment::from(now.monotonic);
+        let refused = |close| Box::new(Rare { refused: Some(close), ..Rare::default() });
         Self {
             transport: Transport::Sniffing(Prefix::default()),
             stage: Stage::Open,
             terms: Terms::Plain,
             outbox: Outbox::default(),
             peer: accepted.peer,
-            refused: accepted.refused.map(Box::new),
+            rare: accepted.refused.map(refused),
             opened: false,
             paused: false,
             answering: None,
@@ -113,13 +122,46 @@ impl Connection {
             reading: true,
             secrecy: Secrecy::Plain,
             truncated: false,
-            held: Vec::new(),
-            received_at: now.monotonic,
-            sent_at: now.monotonic,
-            since: now.monotonic,
-            drain_at: None,
+            received_at: now,
+            sent_at: now,
+            since: now,
             timer: None,
         }
+    }
+
+    pub(super) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    /// To be changed; what is empty again need not be given back.
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    pub(super) fn take_refused(&mut self) -> Option<Close> {
+        self.rare.as_mut().and_then(|rare| rare.refused.take())
+    }
+
+    /// Since when more is queued than the soft limit.
+    pub(super) fn over_since(&self) -> Option<Moment> {
+        self.rare.as_ref()?.over_since
+    }
+
+    pub(super) fn set_over_since(&mut self, over_since: Option<Moment>) {
+        if over_since.is_some() {
+            self.rare_mut().over_since = over_since;
+        } else if let Some(rare) = &mut self.rare {
+            rare.over_since = None;
+        }
+    }
+
+    /// Whether bytes wait for somebody to have them.
+    pub(super) fn holds(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.held.is_empty())
+    }
+
+    pub(super) fn take_held(&mut self) -> Vec<u8> {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.held)).unwrap_or_default()
     }
 
     /// Whether what comes now is looked at.
@@ -148,39 +190,41 @@ impl Connection {
             self.reading = wants;
             out.list.push(if wants { Output::Resume(id) } else { Output::Pause(id) });
         }
-        self.hears() && (!self.held.is_empty() || (self.peer_finished && !self.ended))
+        self.hears() && (self.holds() || (self.peer_finished && !self.ended))
     }
 
     /// The next moment at which something is due without anything happening.
-    pub(super) fn deadline(&self, config: &Config) -> Option<Duration> {
-        let ms = Duration::from_millis;
+    pub(super) fn deadline(&self, config: &Config) -> Option<Moment> {
         let stage = match (self.stage, &self.transport) {
             (Stage::Closing | Stage::Finishing | Stage::Shut, _) => {
-                Some(self.since + ms(config.close_timeout_ms))
+                Some(self.since.plus_ms(config.close_timeout_ms))
             }
-            (Stage::Open, Transport::Sniffing(_)) => Some(self.since + self.opening(config)),
+            (Stage::Open, Transport::Sniffing(_)) => {
+                Some(self.since.plus_ms(self.opening_ms(config)))
+            }
             (Stage::Open, Transport::Http(decoder)) => self.http_deadline(config, decoder),
             (Stage::Open, Transport::WebSocket(_)) => {
-                let dead = self.received_at + ms(config.dead_ms);
-                let quiet = self.received_at.max(self.sent_at) + ms(config.heartbeat_ms);
+                let dead = self.received_at.plus_ms(config.dead_ms);
+                let quiet = self.received_at.max(self.sent_at).plus_ms(config.heartbeat_ms);
                 Some(dead.min(quiet))
             }
-            (Stage::Open, Transport::Lines(_)) => Some(self.sent_at + ms(config.heartbeat_ms)),
+            (Stage::Open, Transport::Lines(_)) => Some(self.sent_at.plus_ms(config.heartbeat_ms)),
         };
         if self.stage != Stage::Open {
             // It is on its way out: neither a long queue nor a drain has anything to add, and what
             // nobody acts upon would wake the loop again and again.
             return stage;
         }
-        let slow = self.outbox.over_since.map(|since| since + ms(config.outbox_soft_ms));
-        [stage, slow, self.drain_at].into_iter().flatten().min()
+        let slow = self.over_since().map(|since| since.plus_ms(config.outbox_soft_ms));
+        let drain_at = self.rare.as_ref().and_then(|rare| rare.drain_at);
+        [stage, slow, drain_at].into_iter().flatten().min()
     }
 
     /// How long it may take to say how it speaks.
-    pub(super) fn opening(&self, config: &Config) -> Duration {
+    pub(super) fn opening_ms(&self, config: &Config) -> u64 {
         match self.secrecy {
-            Secrecy::Securing => Duration::from_millis(config.tls_timeout_ms),
-            Secrecy::Plain | Secrecy::Secured => config.sniff_timeout(self.peer),
+            Secrecy::Securing => config.tls_timeout_ms,
+            Secrecy::Plain | Secrecy::Secured => config.sniff_timeout_ms(self.peer),
         }
     }
 
@@ -188,7 +232,7 @@ impl Connection {
         &self,
         config: &Config,
         decoder: &crate::protocol::http::Decoder,
-    ) -> Option<Duration> {
+    ) -> Option<Moment> {
         use crate::protocol::http::Awaiting;
         let ms = match decoder.awaiting() {
             _ if self.answering.is_some() => return None,
@@ -196,15 +240,15 @@ impl Connection {
             Awaiting::Request => config.dead_ms,
             Awaiting::Head | Awaiting::Body => config.http_head_timeout_ms,
         };
-        Some(self.since + Duration::from_millis(ms))
+        Some(self.since.plus_ms(ms))
     }
 
     pub(super) fn enter(&mut self, stage: Stage, now: Now) {
         debug_assert!(stage as u8 >= self.stage as u8, "{:?} to {stage:?}", self.stage);
         self.stage = stage;
-        self.since = now.monotonic;
+        self.since = now.monotonic.into();
         if matches!(stage, Stage::Finishing | Stage::Shut) {
-            self.held = Vec::new();
+            self.take_held();
         }
     }
 }

@@ -8,7 +8,7 @@ use super::io::{Output, Outputs};
 use super::outbox::Bytes;
 use super::transport::Transport;
 use crate::base::id::ConnectionId;
-use crate::base::now::Now;
+use crate::base::now::{Moment, Now};
 use crate::handler::{Close, Handler, Tag, TimerKey};
 use crate::message::close::{DRAIN, HEARTBEAT};
 use crate::protocol::http::Response;
@@ -41,9 +41,8 @@ impl<H: Handler> Engine<H> {
     fn due(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
         let config = &self.config;
         let Some(found) = self.connections.get_mut(id) else { return };
-        let past = |since: Duration, ms: u64| {
-            now.monotonic >= since.saturating_add(Duration::from_millis(ms))
-        };
+        let moment = Moment::from(now.monotonic);
+        let past = |since: Moment, ms: u64| moment >= since.plus_ms(ms);
         if found.stage != Stage::Open {
             if past(found.since, config.close_timeout_ms) {
                 self.metrics.close_timeouts.add(1);
@@ -51,11 +50,12 @@ impl<H: Handler> Engine<H> {
             }
             return;
         }
-        if found.outbox.over_since.is_some_and(|since| past(since, config.outbox_soft_ms)) {
+        if found.over_since().is_some_and(|since| past(since, config.outbox_soft_ms)) {
             return self.slow_consumer(now, id, out);
         }
-        if found.drain_at.is_some_and(|at| now.monotonic >= at) {
-            found.drain_at = None;
+        let drain_at = found.rare().and_then(|rare| rare.drain_at);
+        if drain_at.is_some_and(|at| past(at, 0)) {
+            found.rare_mut().drain_at = None;
             let retry_ms = self.rng.below(DRAIN_RETRY_MS);
             let close = Close { retry_ms: Some(retry_ms), ..Close::new(DRAIN, DRAIN_REASON) };
             return match found.transport.door() {
@@ -66,7 +66,7 @@ impl<H: Handler> Engine<H> {
         }
         match &found.transport {
             Transport::Sniffing(_) => {
-                if past(found.since, found.opening(config).as_millis() as u64) {
+                if past(found.since, found.opening_ms(config)) {
                     if found.secrecy != Secrecy::Securing {
                         self.metrics.sniff_timeouts.add(1);
                     }
@@ -76,7 +76,7 @@ impl<H: Handler> Engine<H> {
             Transport::Http(decoder) => {
                 use crate::protocol::http::Awaiting;
                 let idle = decoder.awaiting() == Awaiting::Request;
-                if found.deadline(config).is_some_and(|at| now.monotonic >= at) {
+                if found.deadline(config).is_some_and(|at| past(at, 0)) {
                     self.metrics.http_timeouts.add(1);
                     if idle {
                         return self.finish(now, id);
@@ -91,7 +91,7 @@ impl<H: Handler> Engine<H> {
                     let close = Close::new(HEARTBEAT, "no sign of life");
                     self.close(now, id, close, out);
                 } else if past(found.received_at.max(found.sent_at), config.heartbeat_ms) {
-                    found.sent_at = now.monotonic;
+                    found.sent_at = now.monotonic.into();
                     let mut ping = Vec::new();
                     encoder::encode_into(&mut ping, Opcode::Ping, &[]);
                     self.push(id, Bytes::Raw(ping), Tag::REPLY, out);
@@ -99,7 +99,7 @@ impl<H: Handler> Engine<H> {
             }
             Transport::Lines(_) => {
                 if past(found.sent_at, config.heartbeat_ms) {
-                    found.sent_at = now.monotonic;
+                    found.sent_at = now.monotonic.into();
                     self.call(now, |handler, cx| handler.idle(cx, id));
                     self.carry_out(now, None, out);
                 }
@@ -131,10 +131,11 @@ impl<H: Handler> Engine<H> {
         let Some(found) = self.connections.get_mut(id) else { return };
         let queued = found.outbox.bytes();
         if queued > self.config.outbox_soft_bytes {
-            found.outbox.over_since.get_or_insert(now.monotonic);
+            let since = found.over_since().unwrap_or_else(|| now.monotonic.into());
+            found.set_over_since(Some(since));
             found.throttled = true;
         } else {
-            found.outbox.over_since = None;
+            found.set_over_since(None);
             found.throttled &= queued > self.config.outbox_soft_bytes / 2;
         }
         if found.stage == Stage::Finishing && found.outbox.is_empty() && out.lent.is_none() {
@@ -148,7 +149,7 @@ impl<H: Handler> Engine<H> {
             return self.remove_and_close(now, id, out);
         }
         if found.tell_reading(id, out) {
-            let mut held = std::mem::take(&mut found.held);
+            let mut held = found.take_held();
             if !held.is_empty() {
                 self.touched.push(id);
                 return self.parse(now, id, &mut held, false, out);
@@ -171,7 +172,7 @@ impl<H: Handler> Engine<H> {
             }
             None => {}
         }
-        found.timer = Some((self.timers.set(TimerKey::Transport(id), at), at));
+        found.timer = Some((self.timers.set(TimerKey::Transport(id), at.into()), at));
     }
 
     /// The server goes down: everyone is told, a few at a time.
@@ -189,7 +190,7 @@ impl<H: Handler> Engine<H> {
     pub(super) fn schedule_drain(&mut self, now: Now, id: ConnectionId, over: Duration) {
         if let Some(found) = self.connections.get_mut(id) {
             let after = self.rng.below(over.as_millis() as u64 + 1);
-            found.drain_at = Some(now.plus(Duration::from_millis(after)));
+            found.rare_mut().drain_at = Some(now.plus(Duration::from_millis(after)).into());
             self.touched.push(id);
         }
     }

@@ -261,7 +261,9 @@ impl<H: Handler> Engine<H> {
         if before == 0 && after > 0 {
             out.list.push(Output::Transmit(to));
         }
-        if after > self.config.outbox_soft_bytes && found.outbox.over_since.is_none() {
+        if after > self.config.outbox_soft_bytes && !found.throttled {
+            // At once: what else came in the same piece waits already.
+            found.throttled = true;
             self.touched.push(to);
         }
         room
@@ -295,7 +297,7 @@ impl<H: Handler> Engine<H> {
             && !found.peer_finished
             && !self.draining
             && !response.closes();
-        found.since = now.monotonic;
+        found.since = now.monotonic.into();
         let mut bytes = Vec::new();
         response.encode(asked.is_some_and(|asked| asked.head), stays, &mut bytes);
         self.push(id, Bytes::Raw(bytes), Tag::REPLY, out);

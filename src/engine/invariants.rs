@@ -19,7 +19,7 @@ impl<H: Handler> Engine<H> {
             assert_eq!(outbox.bytes(), outbox.counted(), "{key:?}: bytes are counted");
             assert_eq!(outbox.is_empty(), outbox.bytes() == 0, "{key:?}: no empty entries");
             assert!(
-                outbox.over_since.is_none() || outbox.bytes() > 0,
+                connection.over_since().is_none() || outbox.bytes() > 0,
                 "{key:?}: an empty queue is not too long"
             );
             if let Some(at) = connection.deadline(&self.config) {
@@ -27,7 +27,7 @@ impl<H: Handler> Engine<H> {
                 assert!(set.is_some_and(|set| set <= at), "{key:?}: {set:?} is set, {at:?} is due");
             }
             assert!(
-                !connection.hears() || connection.held.is_empty(),
+                !connection.hears() || !connection.holds(),
                 "{key:?}: what may be heard is not held"
             );
             if connection.stage == Stage::Shut {

@@ -165,10 +165,31 @@ impl<H: Handler> Engine<H> {
         self.connections.get(connection).into_iter().flat_map(|found| found.outbox.parts())
     }
 
-    /// The same when it lies in one piece, which a broadcast does; none when there is more, or none.
-    #[must_use]
-    pub fn queued_only(&self, connection: ConnectionId) -> Option<&[u8]> {
-        self.connections.get(connection)?.outbox.only()
+    /// The common way of [`queued`](Self::queued) and [`sent`](Self::sent) in one: what is queued is
+    /// offered to `send` when it lies in one piece, which a broadcast does, and nothing else hangs on
+    /// its going out. `send` returns how much went. Returns how much was offered, and what `send`
+    /// returned; none, with nothing offered, for the long way.
+    pub fn offer<E>(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        send: impl FnOnce(&[u8]) -> Result<usize, E>,
+    ) -> Option<(usize, Result<usize, E>)> {
+        let found = self.connections.get_mut(connection)?;
+        if found.stage != connection::Stage::Open || found.throttled || found.over_since().is_some()
+        {
+            return None;
+        }
+        let only = found.outbox.only()?;
+        let offered = only.len();
+        let went = send(only);
+        if let Ok(bytes) = went {
+            found.sent_at = now.monotonic.into();
+            self.metrics.sent_bytes.add(bytes as u64);
+            self.metrics.queued_bytes.add(-(bytes as i64));
+            found.outbox.sent(bytes, &mut self.spares);
+        }
+        Some((offered, went))
     }
 
     /// How many bytes [`queued`](Self::queued) holds.
@@ -181,12 +202,12 @@ impl<H: Handler> Engine<H> {
     pub fn sent(&mut self, now: Now, connection: ConnectionId, bytes: usize, out: &mut Outputs<H>) {
         let Some(found) = self.connections.get_mut(connection) else { return };
         if bytes > 0 {
-            found.sent_at = now.monotonic;
+            found.sent_at = now.monotonic.into();
             self.metrics.sent_bytes.add(bytes as u64);
             self.metrics.queued_bytes.add(-(bytes as i64));
         }
         found.outbox.sent(bytes, &mut self.spares);
-        let slow = found.outbox.over_since.is_some() || found.throttled;
+        let slow = found.over_since().is_some() || found.throttled;
         if slow || found.stage != connection::Stage::Open {
             self.touched.push(connection);
             self.settle(now, out);

@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::handler::{Class, Door, Tag};
 use crate::protocol::frame::{Frame, OwnFrame};
@@ -83,8 +82,6 @@ pub(super) struct Outbox {
     head: u32,
     /// Encrypted by the driver and not sent yet: counted, though it lies there.
     sealed: u32,
-    /// Since when it holds more than the soft limit.
-    pub(super) over_since: Option<Duration>,
 }
 
 /// Whether an entry found room.
@@ -149,7 +146,7 @@ impl Outbox {
     /// The queued bytes when there is one entry.
     pub(super) fn only(&self) -> Option<&[u8]> {
         match self.entries.as_slices() {
-            ([only], []) => only.bytes.as_slice().get(self.head as usize..),
+            ([only], []) if self.sealed == 0 => only.bytes.as_slice().get(self.head as usize..),
             _ => None,
         }
     }
@@ -165,9 +162,15 @@ impl Outbox {
     }
 
     /// The first `sent` bytes are gone. What they lay in goes back to `spares`.
+    #[inline]
     pub(super) fn sent(&mut self, mut sent: usize, spares: &mut Spares) {
         debug_assert!(sent <= self.bytes, "more sent than queued");
         self.bytes = self.bytes.saturating_sub(sent);
+        if self.bytes == 0 && self.entries.len() == 1 {
+            self.head = 0;
+            let only = self.entries.pop_front();
+            return self.emptied(only, spares);
+        }
         while let Some(entry) = self.entries.front() {
             let left = entry.bytes.as_slice().len() - self.head as usize;
             if sent < left {
@@ -180,6 +183,14 @@ impl Outbox {
             if let Some(Entry { bytes: Bytes::Own(frame, _), .. }) = self.entries.pop_front() {
                 spares.recycle(frame.into_buffer());
             }
+        }
+        self.emptied(None, spares);
+    }
+
+    /// Nothing is queued any more: what was needed for that goes back.
+    fn emptied(&mut self, last: Option<Entry>, spares: &mut Spares) {
+        if let Some(Entry { bytes: Bytes::Own(frame, _), .. }) = last {
+            spares.recycle(frame.into_buffer());
         }
         let table = std::mem::take(&mut self.entries);
         if (1..=ENTRIES_KEPT).contains(&table.capacity()) && spares.tables.len() < TABLES_KEPT {

@@ -23,11 +23,11 @@ impl<H: Handler> Engine<H> {
         out: &mut Outputs<H>,
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.received_at = now.monotonic;
+        connection.received_at = now.monotonic.into();
         self.metrics.received_bytes.add(bytes.len() as u64);
-        if !connection.held.is_empty() {
+        if connection.holds() {
             // Our driver was told to pause; what it had read already waits its turn.
-            connection.held.extend_from_slice(bytes);
+            connection.rare_mut().held.extend_from_slice(bytes);
             return;
         }
         if let Transport::Sniffing(prefix) = &connection.transport
@@ -61,7 +61,7 @@ impl<H: Handler> Engine<H> {
         while let Some(connection) = self.connections.get_mut(id) {
             if !connection.hears() {
                 if at < bytes.len() && connection.stage == Stage::Open && !connection.failed {
-                    connection.held = bytes[at..].to_vec();
+                    connection.rare_mut().held = bytes[at..].to_vec();
                 }
                 break;
             }
@@ -201,7 +201,11 @@ impl<H: Handler> Engine<H> {
             Step::Sniffed => self.sniffed(now, id, out),
             Step::Ping(payload) => self.pong(id, &payload, bytes, out),
             Step::Closed(code) => self.their_close(now, id, code, out),
-            Step::Continue => self.push(id, Bytes::Raw(http::CONTINUE.to_vec()), Tag::REPLY, out),
+            Step::Begun => self.restart_clock(now, id),
+            Step::Continue => {
+                self.restart_clock(now, id);
+                self.push(id, Bytes::Raw(http::CONTINUE.to_vec()), Tag::REPLY, out);
+            }
             Step::Request => self.request(now, id, out),
             Step::Failed(code, reason) => self.fail(now, id, code, reason, out),
             Step::BadRequest(error) => self.answer(now, id, &error.response(), out),
@@ -213,19 +217,27 @@ impl<H: Handler> Engine<H> {
         }
     }
 
+    /// The time for a request runs from its first byte, however long its connection was idle.
+    fn restart_clock(&mut self, now: Now, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.since = now.monotonic.into();
+            self.touched.push(id);
+        }
+    }
+
     /// The peer has said how it speaks.
     fn sniffed(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.since = now.monotonic;
+        connection.since = now.monotonic.into();
         self.touched.push(id);
         let door = connection.transport.door();
         if self.config.tls_required && connection.is_exposed() {
             return self.refuse_exposed(now, id, out);
         }
-        if let Some(close) = connection.refused.take() {
+        if let Some(close) = connection.take_refused() {
             self.metrics.refused.add(1);
             match door {
-                Some(_) => self.close(now, id, *close, out),
+                Some(_) => self.close(now, id, close, out),
                 None => {
                     let response = super::upgrade::unavailable(&close);
                     self.answer(now, id, &response, out);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::compression::Terms;
 use super::connection::Stage;
-use super::io::Outputs;
+use super::io::{Output, Outputs};
 use super::outbox::{Bytes, Room, Spares};
 use super::{DoorLabel, Engine};
 use crate::base::id::ConnectionId;
@@ -121,27 +121,49 @@ impl<H: Handler> Engine<H> {
         let mut run = std::mem::take(&mut self.run);
         let only = if let [only] = &run.frames[..] { Some(only.share()) } else { None };
         let (mut blocks, mut forms) = ([None, None], Vec::new());
+        let (mut counts, mut queued) = ([0; 2], 0);
         for &to in &run.receivers {
-            let found = self.connections.get(to).filter(|found| found.stage == Stage::Open);
-            let terms = found.map(|found| found.terms).unwrap_or_default();
-            let Some(door) = found.and_then(|found| found.transport.door()) else { continue };
-            self.metrics.sent.add_at(DoorLabel::from(door), run.frames.len() as u64);
-            let compressed = match terms {
-                Terms::Plain => None,
-                terms => self.compressed_run(to, terms, &run.frames, &mut forms),
+            let Some(found) = self.connections.get_mut(to) else { continue };
+            let Some(door) = found.transport.door().filter(|_| found.stage == Stage::Open) else {
+                continue;
             };
-            let block = &mut blocks[usize::from(door == Door::Lines)];
-            let bytes = match (compressed, &only) {
-                (Some(bytes), _) => bytes,
-                (None, Some(frame)) => Bytes::Shared(frame.clone(), door),
-                (None, None) => {
-                    let block = block.get_or_insert_with(|| run.block(door, &mut self.spares));
+            let at = usize::from(door == Door::Lines);
+            counts[at] += run.frames.len() as u64;
+            if found.terms != Terms::Plain {
+                let terms = found.terms;
+                if let Some(bytes) = self.compressed_run(to, terms, &run.frames, &mut forms) {
+                    if self.queue(to, bytes, tag, out) == Room::None {
+                        self.slow.push(to);
+                    }
+                    continue;
+                }
+            }
+            let bytes = match &only {
+                Some(frame) => Bytes::Shared(frame.clone(), door),
+                None => {
+                    let block = blocks[at].get_or_insert_with(|| run.block(door, &mut self.spares));
                     Bytes::Block(Arc::clone(block))
                 }
             };
-            if self.queue(to, bytes, tag, out) == Room::None {
+            let Some(found) = self.connections.get_mut(to) else { continue };
+            let before = found.outbox.bytes();
+            if found.outbox.push(bytes, tag, self.config.outbox_bytes, &mut self.spares)
+                == Room::None
+            {
                 self.slow.push(to);
             }
+            let after = found.outbox.bytes();
+            queued += after - before;
+            if before == 0 {
+                out.list.push(Output::Transmit(to));
+            }
+            if after > self.config.outbox_soft_bytes {
+                self.touched.push(to);
+            }
+        }
+        self.metrics.queued_bytes.add(queued as i64);
+        for (door, count) in [Door::WebSocket, Door::Lines].into_iter().zip(counts) {
+            self.metrics.sent.add_at(DoorLabel::from(door), count);
         }
         run.clear(&mut self.spares);
         if self.run.is_empty() {

@@ -30,7 +30,7 @@ impl<H: Handler> Engine<H> {
         debug_assert!(matches!(found.transport, Transport::Sniffing(_)), "nothing was said yet");
         found.secrecy = secrecy;
         if found.stage == Stage::Open {
-            found.since = now.monotonic;
+            found.since = now.monotonic.into();
         }
         self.touched.push(id);
     }
@@ -66,7 +66,7 @@ impl<H: Handler> Engine<H> {
         self.metrics.exposed_refused.add(1);
         log::debug!("[{id:?}] refused: not encrypted");
         let Some(found) = self.connections.get_mut(id) else { return };
-        found.refused = None;
+        let _ = found.take_refused();
         if found.transport.door().is_some() {
             let close = Close::new(CloseCode::POLICY_VIOLATION.0, TLS_REQUIRED);
             return self.close(now, id, close, out);
@@ -79,7 +79,7 @@ impl<H: Handler> Engine<H> {
 impl Connection {
     /// Whether it is plain and crosses a network, or could.
     pub(super) const fn is_exposed(&self) -> bool {
-        !matches!(self.secrecy, Secrecy::Secured) && self.peer.address.is_some()
+        !matches!(self.secrecy, Secrecy::Secured) && self.peer.ip().is_some()
     }
 }
 

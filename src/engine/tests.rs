@@ -1,5 +1,7 @@
 //! The engine with a handler of a few words, on a clock that the tests move.
 
+mod requests;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -101,8 +103,8 @@ impl Bench {
     }
 
     fn accept(&mut self, refused: Option<Close>) -> ConnectionId {
-        let address = Some(([192, 0, 2, 1], 1).into());
-        let accepted = Accepted { peer: Peer { address }, refused };
+        let peer = Peer::from(std::net::SocketAddr::from(([192, 0, 2, 1], 1)));
+        let accepted = Accepted { peer, refused };
         let id = self.engine.accept(self.now, accepted, &mut self.out);
         self.drive(&mut []);
         id

@@ -20,6 +20,8 @@ pub(super) enum Step {
     Alive,
     /// The peer's Close frame.
     Closed(Option<CloseCode>),
+    /// The first part of a request came, and the rest is to come.
+    Begun,
     /// The client waits with its body for a word from us (RFC 9110 §10.1.1).
     Continue,
     /// A whole request.
@@ -144,12 +146,18 @@ impl Transport {
                     sniff::Sniff::Refused(why) => Step::Refused(why),
                 }
             }
-            Self::Http(decoder) => match decoder.decode(bytes, at) {
-                Ok(None) => Step::Need,
-                Ok(Some(http::Event::Continue)) => Step::Continue,
-                Ok(Some(http::Event::Request)) => Step::Request,
-                Err(error) => Step::BadRequest(error),
-            },
+            Self::Http(decoder) => {
+                let idle = decoder.awaiting() == http::Awaiting::Request;
+                match decoder.decode(bytes, at) {
+                    Ok(None) if idle && decoder.awaiting() != http::Awaiting::Request => {
+                        Step::Begun
+                    }
+                    Ok(None) => Step::Need,
+                    Ok(Some(http::Event::Continue)) => Step::Continue,
+                    Ok(Some(http::Event::Request)) => Step::Request,
+                    Err(error) => Step::BadRequest(error),
+                }
+            }
             Self::Lines(decoder) => match decoder.decode(bytes, at) {
                 Ok(None) => Step::Need,
                 Ok(Some(line::Line::Lent(range))) => {

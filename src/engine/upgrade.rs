@@ -55,7 +55,7 @@ impl<H: Handler> Engine<H> {
         let (terms, extension) = deflate.map(|agreed| (agreed.terms, agreed.extension)).unzip();
         connection.terms = terms.unwrap_or_default();
         connection.transport = Transport::websocket(&self.config, extension);
-        connection.since = now.monotonic;
+        connection.since = now.monotonic.into();
         self.push(id, Bytes::Raw(response), Tag::REPLY, out);
         self.touched.push(id);
         self.open(now, id, Door::WebSocket, out);

@@ -5,6 +5,7 @@
 //! 64 bits of nanoseconds on the monotonic clock.
 
 use super::{Config, Limit};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -135,7 +136,8 @@ impl Rates {
 /// The only memory that loops share; `now` must be of the same clock on all of them.
 #[derive(Debug)]
 pub struct Budget {
-    rates: Rates,
+    /// Those of everybody: there are as many budgets as users.
+    rates: Arc<Rates>,
     message: AtomicU64,
     request: AtomicU64,
     ephemeral: AtomicU64,
@@ -144,9 +146,9 @@ pub struct Budget {
 impl Budget {
     /// Full buckets with these rates.
     #[must_use]
-    pub const fn new(rates: Rates) -> Self {
+    pub fn new(rates: impl Into<Arc<Rates>>) -> Self {
         Self {
-            rates,
+            rates: rates.into(),
             message: AtomicU64::new(0),
             request: AtomicU64::new(0),
             ephemeral: AtomicU64::new(0),
@@ -174,6 +176,32 @@ impl Budget {
                 Ok(_) => return Ok(()),
                 Err(changed) => full_at = changed,
             }
+        }
+    }
+}
+
+/// Makes budgets: who has no rates shares one, since nothing is ever taken from it.
+#[derive(Clone, Debug)]
+pub struct Budgets {
+    rates: Arc<Rates>,
+    free: Arc<Budget>,
+}
+
+impl Budgets {
+    /// Budgets with the rates of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let rates = Arc::new(Rates::new(config));
+        Self { rates, free: Arc::new(Budget::new(Rates::UNLIMITED)) }
+    }
+
+    /// A budget for one user; services and admins are not `limited`.
+    #[must_use]
+    pub fn of(&self, limited: bool) -> Arc<Budget> {
+        if limited && *self.rates != Rates::UNLIMITED {
+            Arc::new(Budget::new(Arc::clone(&self.rates)))
+        } else {
+            Arc::clone(&self.free)
         }
     }
 }
@@ -236,6 +264,17 @@ mod tests {
         assert_eq!(Rates::new(&Config::unlimited()), Rates::UNLIMITED);
         let free = Budget::new(Rates::UNLIMITED);
         assert!((0..1000).all(|_| free.take(Class::Message, now, 1).is_ok()));
+    }
+
+    #[test]
+    fn limited_users_have_a_budget_each_and_the_others_share_one() {
+        let budgets = Budgets::new(&Config::default());
+        assert!(!Arc::ptr_eq(&budgets.of(true), &budgets.of(true)));
+        assert!(Arc::ptr_eq(&budgets.of(false), &budgets.of(false)));
+        assert!(budgets.of(true).take(Class::Request, ms(0), 100).is_ok());
+        assert!(budgets.of(true).take(Class::Request, ms(0), 1).is_ok());
+        let budgets = Budgets::new(&Config::unlimited());
+        assert!(Arc::ptr_eq(&budgets.of(true), &budgets.of(false)));
     }
 
     #[test]

@@ -1,21 +1,44 @@
 //! What a handler is told: who is there, by which door, and what was said.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::protocol::http::Request;
 
-/// The other end of a connection.
+/// The other end of a connection: its address, or none on a Unix socket or in a simulation.
+///
+/// Kept several times for each connection, so it holds no more than address and port (20 bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its address; none on a Unix socket or in a simulation.
-    pub address: Option<SocketAddr>,
+    ip: Option<IpAddr>,
+    port: u16,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self { ip: Some(address.ip()), port: address.port() }
+    }
 }
 
 impl Peer {
+    /// Somebody without an address.
+    pub const LOCAL: Self = Self { ip: None, port: 0 };
+
+    /// Its IP address.
+    #[must_use]
+    pub const fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+
+    /// Its address with the port.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.ip.map(|ip| SocketAddr::new(ip, self.port))
+    }
+
     /// Whether it is on this machine: such peers get time to type, and no limits per address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.address.is_none_or(|address| address.ip().to_canonical().is_loopback())
+        self.ip.is_none_or(|ip| ip.to_canonical().is_loopback())
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::base::hash::{NameMap, name_map};
 use crate::base::id::LoopId;
 use crate::base::rng::Rng;
-use crate::hub::Channel;
+use crate::hub::{AsChannel, Channel, ChannelRef};
 
 /// How long the numbering of a channel in memory outlives its last use.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
@@ -76,6 +76,13 @@ impl Channels {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.homes.is_empty()
+    }
+
+    /// A channel that has state here, without making another copy of its name.
+    #[must_use]
+    pub fn known(&self, channel: ChannelRef<'_>) -> Option<Channel> {
+        let key: &dyn AsChannel = &channel;
+        self.homes.get_key_value(key).map(|(known, _)| known.clone())
     }
 
     fn home(&mut self, channel: &Channel, now: Duration, rng: &mut Rng) -> &mut Home {
@@ -190,7 +197,9 @@ mod tests {
     fn offsets_count_and_an_epoch_lasts_as_long_as_the_numbering() {
         let (mut channels, mut rng) = (Channels::new(1, 2), Rng::new(1));
         let a = named("public:a");
+        assert_eq!(channels.known(a.as_channel()), None);
         let first = channels.number(&a, NOW, &mut rng);
+        assert_eq!(channels.known(a.as_channel()), Some(a.clone()));
         let second = channels.number(&a, NOW, &mut rng);
         assert_eq!((first.offset, second.offset), (1, 2));
         assert_eq!(first.epoch, second.epoch);

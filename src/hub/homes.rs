@@ -2,7 +2,7 @@
 
 use crate::base::hash::NameHash;
 use crate::base::id::{LoopId, UserId};
-use crate::hub::Channel;
+use crate::hub::AsChannel;
 
 /// Which loop owns what.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +37,8 @@ impl Homes {
 
     /// The loop that numbers a channel and knows which loops listen.
     #[must_use]
-    pub fn of_channel(&self, channel: &Channel) -> LoopId {
-        self.home(channel)
+    pub fn of_channel(&self, channel: &impl AsChannel) -> LoopId {
+        self.home(&channel.as_channel())
     }
 
     /// The loop that knows the connections of a user.

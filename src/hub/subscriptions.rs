@@ -20,6 +20,9 @@ struct Entry {
     receivers: Vec<ConnectionId>,
     /// Subscribed, but not to be sent anything yet: their reply is still to come.
     waiting: Vec<ConnectionId>,
+    /// Up to which offset a connection was told the log by a reply, while events up to there may
+    /// still be on their way. Empty but for the moments after a subscription to a chat.
+    told: Vec<(ConnectionId, u64)>,
     /// What the home last said of this loop's interest; 0 when it has not answered yet.
     generation: u64,
 }
@@ -91,6 +94,7 @@ impl Subscriptions {
             channel: channel.clone(),
             receivers: Vec::new(),
             waiting: Vec::new(),
+            told: Vec::new(),
             generation: 0,
         };
         let number = match self.free.pop() {
@@ -118,6 +122,7 @@ impl Subscriptions {
             Some(list.swap_remove(at))
         };
         list.filter_map(found).next()?;
+        entry.told.retain(|(known, _)| *known != connection);
         if !entry.receivers.is_empty() || !entry.waiting.is_empty() {
             return None;
         }
@@ -146,6 +151,39 @@ impl Subscriptions {
         entry.map(|entry| &*entry.receivers).unwrap_or_default()
     }
 
+    /// A reply tells `connection` the log of the channel up to `offset`: no event up to there is for
+    /// it any more.
+    pub fn told(&mut self, number: u32, connection: ConnectionId, offset: u64) {
+        let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return };
+        entry.told.retain(|(known, _)| *known != connection);
+        entry.told.push((connection, offset));
+    }
+
+    /// Whether every receiver wants every event, which is so but for moments.
+    #[must_use]
+    pub fn all_new(&self, number: u32) -> bool {
+        let entry = self.entries.get(number as usize).and_then(Option::as_ref);
+        entry.is_none_or(|entry| entry.told.is_empty())
+    }
+
+    /// Whether a reply told `connection` what is at `offset`.
+    #[must_use]
+    pub fn has(&self, number: u32, connection: ConnectionId, offset: u64) -> bool {
+        let entry = self.entries.get(number as usize).and_then(Option::as_ref);
+        // Offset 0 is none: what has no place in the log is in no reply.
+        entry.is_some_and(|entry| {
+            let mut told = entry.told.iter();
+            offset > 0 && told.any(|(known, until)| *known == connection && offset <= *until)
+        })
+    }
+
+    /// Events up to `offset` have been handed out; they come in order.
+    pub fn passed(&mut self, number: u32, offset: u64) {
+        if let Some(Some(entry)) = self.entries.get_mut(number as usize) {
+            entry.told.retain(|(_, until)| *until > offset);
+        }
+    }
+
     /// Keeps what the home said of this loop's interest. False when nobody is subscribed any more:
     /// the home has to be told.
     pub fn heard(&mut self, channel: &Channel, generation: u64) -> bool {
@@ -163,6 +201,33 @@ mod tests {
 
     fn connection(slot: u32) -> ConnectionId {
         ConnectionId { slot, generation: 0 }
+    }
+
+    #[test]
+    fn what_a_reply_told_is_not_told_again() {
+        let mut subscriptions = Subscriptions::new(1);
+        let a = Channel::parse("public:a").expect("a good name");
+        let (one, two) = (connection(1), connection(2));
+        let number = subscriptions.add(&a, one).number;
+        subscriptions.add(&a, two);
+        assert!(subscriptions.all_new(number));
+        subscriptions.told(number, one, 5);
+        let has = |subscriptions: &Subscriptions, of, offset| subscriptions.has(number, of, offset);
+        for (of, offset, had) in
+            [(one, 0, false), (one, 1, true), (one, 5, true), (one, 6, false), (two, 5, false)]
+        {
+            assert_eq!(has(&subscriptions, of, offset), had, "{of:?} {offset}");
+        }
+        subscriptions.passed(number, 4);
+        assert!(has(&subscriptions, one, 5) && !subscriptions.all_new(number));
+        subscriptions.told(number, one, 7);
+        subscriptions.passed(number, 5);
+        assert!(has(&subscriptions, one, 7));
+        subscriptions.passed(number, 7);
+        assert!(subscriptions.all_new(number));
+        subscriptions.told(number, one, 9);
+        subscriptions.remove(number, one);
+        assert!(subscriptions.all_new(number), "who comes back begins anew");
     }
 
     #[test]

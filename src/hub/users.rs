@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::few::Few;
 use crate::base::hash::{NameMap, name_map};
 use crate::base::id::{Address, ConnectionId, UserId};
+use crate::base::now::Moment;
 
 /// The connections of one loop by user.
 #[derive(Debug)]
-pub struct LocalUsers(NameMap<UserId, Vec<ConnectionId>>);
+pub struct LocalUsers(NameMap<UserId, Few<ConnectionId>>);
 
 impl LocalUsers {
     /// Nobody.
@@ -26,7 +28,7 @@ impl LocalUsers {
     /// It does not any more.
     pub fn remove(&mut self, user: &UserId, connection: ConnectionId) {
         let Some(connections) = self.0.get_mut(user) else { return };
-        connections.retain(|known| *known != connection);
+        connections.remove(&connection);
         if connections.is_empty() {
             self.0.remove(user);
         }
@@ -35,7 +37,7 @@ impl LocalUsers {
     /// The connections of the user on this loop.
     #[must_use]
     pub fn connections(&self, user: &UserId) -> &[ConnectionId] {
-        self.0.get(user).map(Vec::as_slice).unwrap_or_default()
+        self.0.get(user).map(Few::as_slice).unwrap_or_default()
     }
 
     /// How many users there are.
@@ -63,9 +65,9 @@ pub struct UserHomes<B> {
 
 #[derive(Debug)]
 struct Home<B> {
-    connections: Vec<Address>,
+    connections: Few<Address>,
     budget: Arc<B>,
-    used: Duration,
+    used: Moment,
     /// It stands in the queue of those to be looked at, and need not stand there twice.
     queued: bool,
 }
@@ -84,16 +86,16 @@ impl<B> UserHomes<B> {
         connection: Address,
         limit: Option<u32>,
         now: Duration,
-        budget: impl FnOnce() -> B,
+        budget: impl FnOnce() -> Arc<B>,
     ) -> Option<Arc<B>> {
         self.forget_idle(now);
         let home = self.homes.entry(user.clone()).or_insert_with(|| Home {
-            connections: Vec::new(),
-            budget: Arc::new(budget()),
-            used: now,
+            connections: Few::None,
+            budget: budget(),
+            used: now.into(),
             queued: false,
         });
-        home.used = now;
+        home.used = now.into();
         if limit.is_some_and(|limit| home.connections.len() >= limit as usize) {
             return None;
         }
@@ -104,9 +106,9 @@ impl<B> UserHomes<B> {
     /// The connection is gone, or belongs to nobody any more.
     pub fn detach(&mut self, user: &UserId, connection: Address, now: Duration) {
         let Some(home) = self.homes.get_mut(user) else { return };
-        home.connections.retain(|known| *known != connection);
+        home.connections.remove(&connection);
         if home.connections.is_empty() {
-            home.used = now;
+            home.used = now.into();
             if !std::mem::replace(&mut home.queued, true) {
                 self.idle.push_back((now, user.clone()));
             }
@@ -123,7 +125,7 @@ impl<B> UserHomes<B> {
             if !home.connections.is_empty() {
                 continue;
             }
-            if home.used <= since {
+            if home.used <= since.into() {
                 self.homes.remove(&user);
             } else {
                 // The user was back meanwhile, and has gone again: another time.
@@ -158,21 +160,21 @@ mod tests {
         let at =
             |slot| Address { home: LoopId(0), connection: ConnectionId { slot, generation: 0 } };
         let start = Duration::from_secs(1000);
-        let first = homes.attach(&ana, at(1), Some(2), start, || 1).expect("room");
-        let second = homes.attach(&ana, at(2), Some(2), start, || 2).expect("room");
+        let first = homes.attach(&ana, at(1), Some(2), start, || Arc::new(1)).expect("room");
+        let second = homes.attach(&ana, at(2), Some(2), start, || Arc::new(2)).expect("room");
         assert!(Arc::ptr_eq(&first, &second));
-        assert!(homes.attach(&ana, at(3), Some(2), start, || 3).is_none());
+        assert!(homes.attach(&ana, at(3), Some(2), start, || Arc::new(3)).is_none());
         homes.detach(&ana, at(1), start);
         homes.detach(&ana, at(2), start);
         // Coming and going does not lengthen the queue.
-        homes.attach(&ana, at(4), Some(2), start, || 4).expect("room");
+        homes.attach(&ana, at(4), Some(2), start, || Arc::new(4)).expect("room");
         homes.detach(&ana, at(4), start);
         assert_eq!(homes.idle.len(), 1);
         // Coming back at once finds the same budget, after a while a new one.
-        let back = homes.attach(&ana, at(4), Some(2), start, || 4).expect("room");
+        let back = homes.attach(&ana, at(4), Some(2), start, || Arc::new(4)).expect("room");
         assert!(Arc::ptr_eq(&first, &back));
         homes.detach(&ana, at(4), start);
-        let later = homes.attach(&ana, at(5), Some(2), start + 2 * FORGET_AFTER, || 5);
+        let later = homes.attach(&ana, at(5), Some(2), start + 2 * FORGET_AFTER, || Arc::new(5));
         assert_eq!(*later.expect("room"), 5);
     }
 }

@@ -27,7 +27,7 @@ impl Gate {
 
 impl Admission for Gate {
     fn admit(&mut self, now: Now, peer: Peer) -> Verdict {
-        let address = peer.address.map(|address| address.ip());
+        let address = peer.ip();
         let Err(refusal) = self.quota.open(now.monotonic, address) else {
             return Verdict::Admitted;
         };
@@ -39,7 +39,7 @@ impl Admission for Gate {
     }
 
     fn released(&mut self, _: Now, peer: Peer) {
-        self.quota.close(peer.address.map(|address| address.ip()));
+        self.quota.close(peer.ip());
     }
 }
 
@@ -64,7 +64,8 @@ mod tests {
         };
         let mut gate = Gate::new(&config, 1, &registry);
         let now = Now { monotonic: Duration::ZERO, unix_ms: 0 };
-        let peer = |ip: &str| Peer { address: Some(format!("{ip}:1").parse().unwrap()) };
+        let peer =
+            |ip: &str| Peer::from(format!("{ip}:1").parse::<std::net::SocketAddr>().unwrap());
         let mut code = |ip| match gate.admit(now, peer(ip)) {
             Verdict::Refused(close) => Some((close.code, close.retry_ms)),
             _ => None,

@@ -4,9 +4,13 @@
 //! leaves on one line (SPEC §2). Limit: the JSON is validated by the codecs, not here.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
+
+/// The name by which a deserializer that has the text of a value is asked for just that.
+pub(crate) const RAW: &str = "stentor::Json";
 
 /// Whether `bytes` hold one JSON text as SPEC §3 asks for; the codec brings the answer.
 pub type JsonCheck = for<'b> fn(&'b [u8]) -> Option<&'b str>;
@@ -60,7 +64,28 @@ impl<'a> Json<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&RawValue>::deserialize(deserializer).map(|raw| Self::new(raw.get()))
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Json<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, json: &'de str) -> Result<Json<'de>, E> {
+                Ok(Json::new(json))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                of: D,
+            ) -> Result<Json<'de>, D::Error> {
+                <&RawValue>::deserialize(of).map(|raw| Json::new(raw.get()))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(RAW, Visitor)
     }
 }
 

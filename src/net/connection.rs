@@ -3,13 +3,15 @@
 //! A stream that is encrypted here is a socket like the others; what encrypts it is kept elsewhere
 //! (`secure/`), so that who is not encrypted pays nothing for it.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::event::Source;
 use mio::net::TcpStream;
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::base::id::ConnectionId;
 use crate::handler::Peer;
@@ -39,13 +41,18 @@ impl Stream {
         }
     }
 
-    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn descriptor(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => {
-                (&*stream).read(buffer)
-            }
-            Self::Unix(stream) => (&*stream).read(buffer),
+            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
         }
+    }
+
+    /// The system call itself: the C library's is a point at which a thread may be cancelled, which
+    /// costs a program of several threads two atomic exchanges each time.
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (taken, _) = recv(self.descriptor(), buffer, RecvFlags::empty())?;
+        Ok(taken)
     }
 
     /// Whether a read that did not fill its buffer has emptied the socket. A Unix socket may also
@@ -83,13 +90,9 @@ impl Stream {
         }
     }
 
+    /// As [`read`](Self::read), and no SIGPIPE.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) | Self::Fresh(stream) | Self::Secure(stream) => {
-                (&*stream).write(bytes)
-            }
-            Self::Unix(stream) => (&*stream).write(bytes),
-        }
+        Ok(send(self.descriptor(), bytes, SendFlags::NOSIGNAL)?)
     }
 
     pub(super) fn write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {

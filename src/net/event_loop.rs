@@ -154,7 +154,7 @@ impl<H: Handler> EventLoop<H> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),
             Err(error) => return Err(error),
         }
-        self.now = self.clock.now();
+        self.now = self.clock.now_after(self.now);
         self.note_edges();
         self.lead();
         self.read_ready();

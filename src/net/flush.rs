@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 
 use super::connection::Stream;
 use super::event_loop::EventLoop;
+use crate::base::failpoint::{self, Point};
 use crate::base::id::ConnectionId;
 use crate::engine::Outputs;
 use crate::handler::Handler;
@@ -24,11 +25,45 @@ impl<H: Handler> EventLoop<H> {
         while let Some(slot) = self.dirty.pop() {
             let Some(Some(connection)) = self.connections.get(slot as usize) else { continue };
             let id = connection.id;
-            self.send(id, &[], &mut out);
+            if !self.send_only(id, &mut out) {
+                self.send(id, &[], &mut out);
+                self.shut(id);
+            }
+            failpoint::hit(Point::AfterFlush);
             self.carry_out(&mut out);
-            self.shut(id);
         }
         self.out = out;
+    }
+
+    /// Writes a queue of one entry, which is what a broadcast leaves on each. False, with nothing
+    /// done, when it takes more than that.
+    fn send_only(&mut self, id: ConnectionId, out: &mut Outputs<H>) -> bool {
+        let Some(Some(connection)) = self.connections.get_mut(id.slot as usize) else {
+            return false;
+        };
+        if connection.blocked || connection.shutting || connection.stream.is_special() {
+            return false;
+        }
+        let stream = &connection.stream;
+        let offered = self.engine.offer(self.now, id, |only| retried(|| stream.write(only)));
+        match offered {
+            None => return false,
+            Some((offered, Ok(taken))) => {
+                self.sent += taken;
+                connection.blocked = taken < offered;
+            }
+            Some((_, Err(error))) if error.kind() == io::ErrorKind::WouldBlock => {
+                connection.blocked = true;
+            }
+            Some((_, Err(_))) => {
+                self.lose(id, out);
+                return true;
+            }
+        }
+        if connection.blocked {
+            self.metrics.blocked.add(1);
+        }
+        true
     }
 
     /// Closes our side when that was asked for and everything is sent.
@@ -52,9 +87,36 @@ impl<H: Handler> EventLoop<H> {
 
     /// Writes what is lent, then what is queued.
     pub(super) fn send(&mut self, id: ConnectionId, lent: &[u8], out: &mut Outputs<H>) {
+        if self.send_lent(id, lent) {
+            return;
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         self.send_with(&mut scratch, id, lent, out);
         self.scratch = scratch;
+    }
+
+    /// Writes what is lent when nothing else is queued. False, with nothing done, when there is
+    /// something, or the kernel takes nothing.
+    fn send_lent(&mut self, id: ConnectionId, lent: &[u8]) -> bool {
+        let Some(Some(connection)) = self.connections.get(id.slot as usize) else { return false };
+        let common = connection.id == id && !connection.blocked && !connection.stream.is_special();
+        if !common || lent.is_empty() || self.engine.queued_bytes(id) > 0 {
+            return false;
+        }
+        match connection.stream.write(lent) {
+            Ok(taken) if taken == lent.len() => self.sent += taken,
+            Ok(taken) => {
+                self.sent += taken;
+                self.metrics.blocked.add(1);
+                self.engine.refused(id, &lent[taken..]);
+                if let Some(connection) = self.connection(id) {
+                    connection.blocked = true;
+                }
+            }
+            // Whatever it is, the next write says it again.
+            Err(_) => return false,
+        }
+        true
     }
 
     fn send_with(
@@ -76,8 +138,6 @@ impl<H: Handler> EventLoop<H> {
             (usize::MAX, Ok(0))
         } else if queued == 0 {
             (lent.len(), retried(|| connection.stream.write(lent)))
-        } else if let Some(only) = self.engine.queued_only(id).filter(|_| lent.is_empty()) {
-            (queued, retried(|| connection.stream.write(only)))
         } else {
             let parts = std::iter::once(lent).chain(self.engine.queued(id));
             write_parts(&connection.stream, scratch, parts)

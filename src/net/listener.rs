@@ -69,11 +69,11 @@ impl Listening {
                 if cfg!(not(target_os = "linux")) {
                     set_options(&SockRef::from(&stream), dead)?;
                 }
-                Ok((Stream::Plain(stream), Peer { address: Some(address) }))
+                Ok((Stream::Plain(stream), Peer::from(address)))
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
-                Ok((Stream::Unix(stream), Peer { address: None }))
+                Ok((Stream::Unix(stream), Peer::LOCAL))
             }
         }
     }
@@ -281,7 +281,7 @@ mod tests {
         assert!(socket.out_of_band_inline().unwrap());
         #[cfg(target_os = "linux")]
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(90)));
-        assert_eq!(peer.address, clients[0].local_addr().ok());
+        assert_eq!(peer.address(), clients[0].local_addr().ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The law of every decoder of this row, as a function: however the bytes are cut, the same comes out.
 //!
 //! Used by tests and by the fuzz targets, so that both check the same thing. Limit: input of more
-//! than 128 bytes is cut in two at some places only, so that [`WORK_BYTES`] are looked at, not the
+//! than 128 bytes is cut in two at some places only, so that `WORK_BYTES` are looked at, not the
 //! square of its length; which ones depends on the input, so inputs that differ little are cut apart.
 
 use crate::base::rng::Rng;

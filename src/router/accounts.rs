@@ -114,7 +114,7 @@ pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outco
         let step = Step::Compare { account, found: None, client };
         return ask.password(PasswordTask::Verify("not a password".into(), None), step);
     }
-    let peer = ask.session()?.peer.address.map(|address| address.ip());
+    let peer = ask.session()?.peer.ip();
     let home = ask.router.homes.of_account(&account);
     let password = request.password.expose().into();
     let step = Step::May { account: account.clone(), password, client };
@@ -219,8 +219,7 @@ pub(super) fn fault(step: &Step, fault: Fault) -> Fault {
 }
 
 fn logged_in(ask: &mut Ask<'_, '_>, account: Box<str>) {
-    let peer = ask.session().ok().and_then(|session| session.peer.address);
-    let peer = peer.map(|address| address.ip());
+    let peer = ask.session().ok().and_then(|session| session.peer.ip());
     let home = ask.router.homes.of_account(&account);
     ask.cx.tell(home, Word::LoggedIn { peer, account });
 }

@@ -63,7 +63,7 @@ pub(super) fn begin(
     }
     let (connection, user) = (ask.connection, identity.user.clone());
     let limited = !identity.role.serves();
-    let arriving = Who::Arriving(Box::new(identity.clone()), Arriving::Reading(Vec::new()));
+    let arriving = Who::Arriving(Box::new((identity.clone(), Arriving::Reading(Vec::new()))));
     ask.session_mut()?.who = arriving;
     ask.router.local_users.add(&user, connection);
     let (home, address) = (ask.router.homes.of_user(&user), ask.address());
@@ -107,7 +107,7 @@ pub(super) fn replace_identity(
     let after = expiry(cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
     user.identity = identity;
-    user.profile = profile;
+    user.display_name = profile.display_name;
 }
 
 /// How long a connection may stay after `now` with a token that ends at `exp`.
@@ -123,7 +123,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
             ask.router.guard_metrics.limited.add_at(Limit::ConnectionsPerUser, 1);
             ask.router.leave(ask.cx, ask.connection);
             let close = Close::new(USER_CONNECTIONS, "too many connections of this user");
-            ask.session_mut()?.closing = Some(close);
+            ask.session_mut()?.close_after(close);
             Err(Fault::new(Code::Forbidden, "too many connections of this user"))
         }
         Event::Attached(Some(budget)) => {
@@ -141,8 +141,8 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
 /// user alone finds its way by the user's home, and needs no subscription.
 fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome {
     let id = ask.connection;
-    let Who::Arriving(_, arriving) = &mut ask.session_mut()?.who else { return Err(gone()) };
-    let Arriving::Reading(changes) = std::mem::replace(arriving, Arriving::Listening) else {
+    let Who::Arriving(arriving) = &mut ask.session_mut()?.who else { return Err(gone()) };
+    let Arriving::Reading(changes) = std::mem::replace(&mut arriving.1, Arriving::Listening) else {
         return Err(gone());
     };
     for (chat, joined) in changes {
@@ -183,14 +183,17 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let after = expiry(ask.cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     let expiry = Some(ask.cx.set_timer(after, Timer::Expiry(id)));
     let session = ask.session_mut()?;
-    session.who = Who::User(Box::new(User { identity, profile, budget, expiry }));
-    session.early = 0;
+    let display_name = profile.display_name;
+    session.who = Who::User(Box::new(User { identity, display_name, budget, expiry }));
     session.by_upgrade = false;
+    let timer = session.stranger.take().and_then(|stranger| stranger.timer);
     let numbers = session.channels.clone();
     for number in numbers {
         ask.router.subscriptions.release(number, id);
     }
-    ask.router.stop_auth_timer(ask.cx, id);
+    if let Some((timer, _)) = timer {
+        ask.cx.cancel_timer(timer);
+    }
     ask.router.metrics.users.add(1);
     ask.cx.limit(id, ask.router.config.message_bytes);
     reply(ask, tokens.as_ref())
@@ -198,7 +201,7 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
 
 fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>) -> Outcome {
     let user = ask.user()?;
-    let profile = user.profile.clone();
+    let profile = user.profile();
     let (session_id, exp) = (user.identity.session, user.identity.expires_at_unix_s);
     ask.ok_secret(&SignedIn {
         user: &profile,
@@ -216,7 +219,7 @@ impl Router {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let user = match std::mem::replace(&mut session.who, Who::Nobody) {
             Who::Nobody => return,
-            Who::Arriving(identity, _) => identity.user,
+            Who::Arriving(arriving) => arriving.0.user,
             Who::User(user) => {
                 if let Some(timer) = user.expiry {
                     cx.cancel_timer(timer);
@@ -257,24 +260,27 @@ impl Router {
     /// The time to authenticate runs while nothing is being worked on.
     pub(super) fn start_auth_timer(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if session.auth_timer.is_none() {
-            let timer = cx.set_timer(session.auth_left, Timer::Auth(id));
-            session.auth_timer = Some((timer, cx.now.monotonic));
+        let Some(stranger) = &mut session.stranger else { return };
+        if stranger.timer.is_none() {
+            let timer = cx.set_timer(stranger.left, Timer::Auth(id));
+            stranger.timer = Some((timer, cx.now.monotonic.into()));
         }
     }
 
     pub(super) fn stop_auth_timer(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if let Some((timer, since)) = session.auth_timer.take() {
+        let Some(stranger) = &mut session.stranger else { return };
+        if let Some((timer, since)) = stranger.timer.take() {
             cx.cancel_timer(timer);
-            let ran = cx.now.monotonic.saturating_sub(since);
-            session.auth_left = session.auth_left.saturating_sub(ran);
+            stranger.left = stranger.left.saturating_sub(since.elapsed(cx.now));
         }
     }
 
     pub(super) fn auth_is_late(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.auth_timer = None;
+        if let Some(stranger) = &mut session.stranger {
+            stranger.timer = None;
+        }
         self.metrics.auth_timeouts.add(1);
         cx.close(id, Close::new(crate::message::close::DEADLINE, "authenticate in time"));
     }

@@ -49,7 +49,7 @@ struct Whoami<'a> {
 /// Tells who the connection is.
 pub(super) fn whoami(ask: &mut Ask<'_, '_>) -> Outcome {
     let user = ask.user()?;
-    let profile = user.profile.clone();
+    let profile = user.profile();
     let (role, session_id) = (user.identity.role.as_str(), user.identity.session);
     let expires_at = Timestamp(user.identity.expires_at_unix_s.saturating_mul(1000));
     ask.ok(&Whoami { user: &profile, role, session_id, expires_at })

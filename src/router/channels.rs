@@ -10,8 +10,8 @@ use crate::base::id::{Address, Id};
 use crate::base::time::Timestamp;
 use crate::codec::json;
 use crate::handler::Context;
-use crate::hub::Channel;
 use crate::hub::channels::Position;
+use crate::hub::{Channel, ChannelRef};
 use crate::message::fault::{Code, Fault};
 use crate::message::json::Payload;
 use crate::message::record::UserCard;
@@ -40,7 +40,11 @@ impl From<Step> for super::Step {
 }
 
 fn channel(name: &str) -> Result<Channel, Fault> {
-    Channel::parse(name).ok_or_else(|| {
+    borrowed(name).map(Channel::from)
+}
+
+fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
+    ChannelRef::parse(name).ok_or_else(|| {
         Fault::field("channel", "\"channel\" must be 1 to 128 of A-Z a-z 0-9 . _ : -")
     })
 }
@@ -100,7 +104,8 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
 }
 
 /// The log of a chat says where it stands, and what was missed. The connection listens already, so
-/// what is committed meanwhile may come before this reply as well as in it.
+/// what is committed meanwhile may come before this reply as well as in it; behind it comes only what
+/// is above.
 fn read_log(ask: &mut Ask<'_, '_>, chat: Id, since: Option<(u64, Box<str>)>) -> Outcome {
     let known = since.as_ref().filter(|(_, epoch)| **epoch == *DURABLE_EPOCH);
     let read = Read::Log {
@@ -135,7 +140,8 @@ pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'
 
 /// Publishes to a channel.
 pub(super) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> Outcome {
-    let channel = channel(&request.channel)?;
+    let channel = borrowed(&request.channel)?;
+    let channel = ask.router.channels.known(channel).unwrap_or_else(|| channel.into());
     if !matches!(&channel, Channel::Named(_)) || channel.namespace() != "public" {
         return Err(forbidden());
     }
@@ -244,6 +250,10 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             let Some(events) = events else {
                 return Err(Fault::new(Code::Internal, "the log could not be written"));
             };
+            // The reader may have overtaken what the home hands out: that would be a repeat.
+            if let Some(number) = ask.router.subscriptions.number(&channel) {
+                ask.router.subscriptions.told(number, ask.connection, top);
+            }
             let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
             let more = more && since.is_some();
             subscribed(ask, &channel, &position, since.as_ref(), events, more)

@@ -10,7 +10,7 @@ use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
-use crate::hub::Channel;
+use crate::hub::ChannelRef;
 use crate::message::client::{Access, Rate, Request};
 use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
 use crate::message::fault::{Code, Fault};
@@ -24,7 +24,7 @@ impl Router {
             && !session.is_over()
         {
             if session.is_full() {
-                session.rest = text.into();
+                session.keep_rest(text);
                 return;
             }
             let (decoded, rest) = json::decode(text);
@@ -53,14 +53,15 @@ impl Router {
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.slots.may_start(lane) {
-            let slot = session.slots.start(lane);
+            let slot = session.slots.start(lane, &mut self.spares);
             self.start(cx, id, slot, decoded);
         } else {
-            session.slots.wait(match (object, decoded) {
+            let waiting = match (object, decoded) {
                 (Some(object), _) => Waiting::Object(object.into()),
                 (None, Err(refused)) => Waiting::Line(Box::new(refused.fault)),
                 (None, Ok(_)) => return,
-            });
+            };
+            session.slots.wait(waiting, &mut self.spares);
         }
         self.hold_back(cx, id);
     }
@@ -84,12 +85,12 @@ impl Router {
                 Lane::Home(LoopId(0))
             }
             Ok(Decoded { request: Request::Publish(publish), .. }) => {
-                Channel::parse(&publish.channel)
+                ChannelRef::parse(&publish.channel)
                     .map_or(Lane::Alone, |channel| Lane::Home(self.homes.of_channel(&channel)))
             }
             Ok(Decoded { request: Request::Typing(typing), .. }) => {
                 crate::base::id::Id::parse(&typing.chat_id).map_or(Lane::Alone, |chat| {
-                    Lane::Home(self.homes.of_channel(&Channel::Room(chat)))
+                    Lane::Home(self.homes.of_channel(&ChannelRef::Room(chat)))
                 })
             }
             Ok(_) | Err(_) => Lane::Alone,
@@ -131,11 +132,12 @@ impl Router {
         if session.user().is_some() || !counts {
             return Ok(());
         }
-        session.early += 1;
-        if limit.is_none_or(|limit| session.early <= limit) {
+        let Some(stranger) = &mut session.stranger else { return Ok(()) };
+        stranger.early += 1;
+        if limit.is_none_or(|limit| stranger.early <= limit) {
             return Ok(());
         }
-        session.closing = Some(Close::new(RATE_ABUSE, "too many requests without authentication"));
+        session.close_after(Close::new(RATE_ABUSE, "too many requests without authentication"));
         Err(Fault::new(Code::RateLimited, "too many requests without authentication")
             .hint("login, register or auth first"))
     }
@@ -170,7 +172,7 @@ impl Router {
                 }
                 if session.bad_in_a_row >= BAD_IN_A_ROW_MAX {
                     let close = Close::new(BAD_REQUESTS, "too many bad requests");
-                    session.closing.get_or_insert(close);
+                    session.close_after(close);
                 }
                 self.metrics.errors.add_at(super::metrics::CodeLabel(fault.code), 1);
                 let mut draft = cx.draft();
@@ -179,7 +181,7 @@ impl Router {
             }
         };
         session.slots.answer(slot, frame);
-        while let Some(reply) = session.slots.pop() {
+        while let Some(reply) = session.slots.pop(&mut self.spares) {
             cx.send(id, Segment::Own(reply), Tag::REPLY);
         }
         // Before anything that waited starts, which may publish too.
@@ -192,7 +194,7 @@ impl Router {
     /// Starts what waited for the replies that went out.
     fn go_on(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if session.closing.is_some() {
+        if session.closing().is_some() {
             // What was begun is answered; what waited never begins.
             if !session.slots.is_running() {
                 self.close_now(cx, id);
@@ -223,12 +225,12 @@ impl Router {
     fn take_more(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.paused && !session.is_full() && session.slots.len() <= UNANSWERED_MAX / 2 {
-            let rest = std::mem::take(&mut session.rest);
+            let rest = session.take_rest();
             if !rest.is_empty() {
                 self.objects(cx, id, &rest);
             }
             let Some(session) = self.sessions.get_mut(id) else { return };
-            if session.rest.is_empty() && session.paused {
+            if !session.has_rest() && session.paused {
                 session.paused = false;
                 cx.resume(id);
             }
@@ -246,7 +248,7 @@ impl Router {
     }
 
     pub(super) fn close_now(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        if let Some(close) = self.sessions.get_mut(id).and_then(|session| session.closing.clone()) {
+        if let Some(close) = self.sessions.get(id).and_then(|session| session.closing().cloned()) {
             cx.close(id, close);
         }
     }

@@ -100,7 +100,7 @@ impl Router {
     ) {
         let session_id = Id::new(cx.now.unix_ms, &cx.rng.bytes());
         let auth = self.auth_timeout(opening.peer);
-        let session = Session::new(opening.peer, session_id, cx.now.monotonic, auth);
+        let session = Session::new(id, opening.peer, session_id, cx.now, auth);
         self.sessions.insert(id, session);
         cx.limit(id, self.config.unauthenticated_message_bytes);
         let hello = Hello {
@@ -204,7 +204,7 @@ impl Router {
         close: &Close,
     ) {
         if let Some(session) = self.sessions.get(id) {
-            let age = cx.now.monotonic.saturating_sub(session.opened_at).as_millis();
+            let age = session.opened_at.elapsed(cx.now).as_millis();
             log::info!("[{}] closing {}: {} (age {age} ms)", session.id, close.code, close.reason);
         }
         if door != Door::Lines {

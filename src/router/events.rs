@@ -173,7 +173,7 @@ impl Router {
 
     /// Hands events to the connections of this loop.
     fn hand_out(
-        &self,
+        &mut self,
         cx: &mut Context<'_, Self>,
         channel: &Channel,
         frames: &[(u64, Frame)],
@@ -185,7 +185,7 @@ impl Router {
     }
 
     fn hand_out_one(
-        &self,
+        &mut self,
         cx: &mut Context<'_, Self>,
         channel: &Channel,
         offset: u64,
@@ -198,8 +198,13 @@ impl Router {
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
         let tag = Tag { channel: number, offset, class: Class::Kick };
-        let to = receivers.iter().copied().filter(|receiver| Some(*receiver) != except);
-        cx.broadcast(to, frame, tag);
+        if self.subscriptions.all_new(number) {
+            return cx.broadcast(receivers, except, frame, tag);
+        }
+        let new = |of: &&ConnectionId| !self.subscriptions.has(number, **of, offset);
+        let receivers: Vec<ConnectionId> = receivers.iter().filter(new).copied().collect();
+        cx.broadcast(&receivers, except, frame, tag);
+        self.subscriptions.passed(number, offset);
     }
 
     /// A user is a member from now on: every connection of the user listens.
@@ -210,11 +215,13 @@ impl Router {
             let Some(session) = self.sessions.get_mut(id) else { continue };
             let added = match &mut session.who {
                 Who::User(_) => self.subscriptions.add(channel, id),
-                Who::Arriving(_, Arriving::Listening) => self.subscriptions.hold(channel, id),
-                Who::Arriving(_, Arriving::Reading(changes)) => {
-                    changes.push((*chat, true));
-                    continue;
-                }
+                Who::Arriving(arriving) => match &mut arriving.1 {
+                    Arriving::Listening => self.subscriptions.hold(channel, id),
+                    Arriving::Reading(changes) => {
+                        changes.push((*chat, true));
+                        continue;
+                    }
+                },
                 Who::Nobody => continue,
             };
             if added.new {
@@ -230,7 +237,9 @@ impl Router {
         let connections: Vec<ConnectionId> = self.local_users.connections(user).to_vec();
         for id in connections {
             let Some(session) = self.sessions.get_mut(id) else { continue };
-            if let Who::Arriving(_, Arriving::Reading(changes)) = &mut session.who {
+            if let Who::Arriving(arriving) = &mut session.who
+                && let Arriving::Reading(changes) = &mut arriving.1
+            {
                 changes.push((*chat, false));
             }
             let Some(number) = number else { continue };

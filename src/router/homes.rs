@@ -5,7 +5,6 @@ use super::words::Word;
 use super::{Router, Step};
 use crate::base::arena::Key;
 use crate::base::id::LoopId;
-use crate::guard::rate::Budget;
 use crate::handler::Context;
 
 impl Router {
@@ -14,10 +13,9 @@ impl Router {
         let now = cx.now.monotonic;
         match word {
             Word::Attach { call, user, connection, limited } => {
-                let rates = self.rates(limited);
                 let limit = self.guard.connections_per_user.filter(|_| limited);
-                let budget =
-                    self.user_homes.attach(&user, connection, limit, now, || Budget::new(rates));
+                let budget = || self.budgets.of(limited);
+                let budget = self.user_homes.attach(&user, connection, limit, now, budget);
                 cx.tell(from, Word::Attached { call: call.key, budget });
             }
             Word::Attached { call, budget } => self.hear_event(cx, call, Event::Attached(budget)),

@@ -37,7 +37,7 @@ use crate::base::timer::TimerId;
 use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
-use crate::guard::rate::{Budget, Rates};
+use crate::guard::rate::{Budget, Budgets};
 use crate::handler::{
     Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
 };
@@ -53,6 +53,7 @@ use crate::protocol::frame::OwnFrame;
 use crate::protocol::http::{Request, Response};
 use ask::Event;
 use session::Sessions;
+use slots::Spares;
 
 /// The messaging server on one loop.
 pub struct Router {
@@ -65,6 +66,7 @@ pub struct Router {
     origins: Arc<Origins>,
     endpoints: Box<dyn Endpoints>,
     sessions: Sessions,
+    spares: Spares,
     calls: Arena<Call>,
     /// The event of a publication whose reply goes out first.
     after_reply: Option<Echo>,
@@ -75,6 +77,7 @@ pub struct Router {
     channels: Channels,
     local_users: LocalUsers,
     user_homes: UserHomes<Budget>,
+    budgets: Budgets,
     logins: Logins,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
@@ -167,6 +170,7 @@ impl Router {
             origins,
             endpoints,
             sessions: Sessions::default(),
+            spares: Spares::default(),
             calls: Arena::new(),
             after_reply: None,
             upgrades: Vec::new(),
@@ -175,6 +179,7 @@ impl Router {
             channels: Channels::new(seed, homes.len()),
             local_users: LocalUsers::new(seed),
             user_homes: UserHomes::new(seed),
+            budgets: Budgets::new(&guard),
             logins: Logins::new(&guard, seed),
             guard,
             metrics: registry.block(),
@@ -193,10 +198,6 @@ impl Router {
     #[must_use]
     pub fn residue(&self) -> usize {
         self.subscriptions.len() + self.local_users.len() + self.sessions.len() + self.calls.len()
-    }
-
-    fn rates(&self, limited: bool) -> Rates {
-        if limited { Rates::new(&self.guard) } else { Rates::UNLIMITED }
     }
 }
 
@@ -255,7 +256,7 @@ impl Handler for Router {
         match self.sessions.get_mut(id) {
             // What was asked before is answered first, in its order.
             Some(session) if !session.slots.is_empty() => {
-                session.closing.get_or_insert(close);
+                session.close_after(close);
             }
             _ => cx.close(id, close),
         }
@@ -268,10 +269,10 @@ impl Handler for Router {
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.leave(cx, id);
         if let Some(session) = self.sessions.remove(id) {
-            if let Some((timer, _)) = session.auth_timer {
+            if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
                 cx.cancel_timer(timer);
             }
-            let age = cx.now.monotonic.saturating_sub(session.opened_at);
+            let age = session.opened_at.elapsed(cx.now);
             log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
         }
     }

@@ -7,6 +7,7 @@ use super::config::{UNANSWERED_MAX, WAITING_BYTES_MAX};
 use super::slots::Slots;
 use crate::auth::Identity;
 use crate::base::id::{ConnectionId, Id, UserId};
+use crate::base::now::{Moment, Now};
 use crate::base::timer::TimerId;
 use crate::guard::rate::Budget;
 use crate::handler::{Close, Peer};
@@ -18,7 +19,7 @@ pub(super) enum Who {
     /// Nobody yet.
     Nobody,
     /// A user whose subscriptions do not stand yet.
-    Arriving(Box<Identity>, Arriving),
+    Arriving(Box<(Identity, Arriving)>),
     /// A user.
     User(Box<User>),
 }
@@ -37,7 +38,7 @@ pub(super) enum Arriving {
 pub(super) struct User {
     /// By the token that was shown last.
     pub(super) identity: Identity,
-    pub(super) profile: Profile,
+    pub(super) display_name: Arc<str>,
     /// Shared with the user's other connections.
     pub(super) budget: Arc<Budget>,
     /// When the connection is closed unless the token is renewed.
@@ -45,6 +46,11 @@ pub(super) struct User {
 }
 
 impl User {
+    pub(super) fn profile(&self) -> Profile {
+        let UserCard { id, username } = self.card();
+        Profile { id, username, display_name: Arc::clone(&self.display_name) }
+    }
+
     pub(super) fn card(&self) -> UserCard {
         UserCard { id: self.identity.user.clone(), username: Arc::clone(&self.identity.username) }
     }
@@ -53,30 +59,25 @@ impl User {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// Of its connection.
+    generation: u32,
     pub(super) peer: Peer,
     /// Shown to people and in logs.
     pub(super) id: Id,
-    pub(super) opened_at: Duration,
+    pub(super) opened_at: Moment,
     pub(super) who: Who,
+    /// What counts until there is a user.
+    pub(super) stranger: Option<Box<Stranger>>,
     /// Everything it is subscribed to, as numbers of this loop, chats included.
     pub(super) channels: Vec<u32>,
     /// How many of them it asked for itself.
     pub(super) chosen: u32,
     pub(super) slots: Slots,
-    /// Objects of a frame that found no slot.
-    pub(super) rest: Box<str>,
+    rare: Option<Box<Rare>>,
     /// Whether the engine was told to hold messages back.
     pub(super) paused: bool,
     /// Bad requests without a good one between them.
     pub(super) bad_in_a_row: u8,
-    /// Requests before authentication.
-    pub(super) early: u32,
-    /// What is left of the time to authenticate while it does not run.
-    pub(super) auth_left: Duration,
-    /// The deadline that runs, and since when.
-    pub(super) auth_timer: Option<(TimerId, Duration)>,
-    /// To be closed when everything is answered; nothing more is taken.
-    pub(super) closing: Option<Close>,
     /// The peer sends no more: to be finished when everything is answered.
     pub(super) finishing: bool,
     /// The client said `quit`: to be answered and closed when everything else is answered.
@@ -85,23 +86,41 @@ pub(super) struct Session {
     pub(super) by_upgrade: bool,
 }
 
+/// What is counted of a connection without a user.
+#[derive(Debug, Default)]
+pub(super) struct Stranger {
+    /// Requests before authentication.
+    pub(super) early: u32,
+    /// What is left of the time to authenticate while it does not run.
+    pub(super) left: Duration,
+    /// The deadline that runs, and since when.
+    pub(super) timer: Option<(TimerId, Moment)>,
+}
+
+/// What few connections have at a time, kept out of the others.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Objects of a frame that found no slot.
+    rest: Box<str>,
+    /// To be closed when everything is answered; nothing more is taken.
+    closing: Option<Close>,
+}
+
 impl Session {
-    pub(super) fn new(peer: Peer, id: Id, now: Duration, auth: Duration) -> Self {
+    pub(super) fn new(of: ConnectionId, peer: Peer, id: Id, now: Now, auth: Duration) -> Self {
         Self {
+            generation: of.generation,
             peer,
             id,
-            opened_at: now,
+            opened_at: now.monotonic.into(),
             who: Who::Nobody,
+            stranger: Some(Box::new(Stranger { left: auth, ..Stranger::default() })),
             channels: Vec::new(),
             chosen: 0,
             slots: Slots::default(),
-            rest: Box::default(),
+            rare: None,
             paused: false,
             bad_in_a_row: 0,
-            early: 0,
-            auth_left: auth,
-            auth_timer: None,
-            closing: None,
             finishing: false,
             quitting: false,
             by_upgrade: false,
@@ -117,8 +136,31 @@ impl Session {
     }
 
     /// Whether anything more is taken at all.
-    pub(super) const fn is_over(&self) -> bool {
-        self.closing.is_some() || self.quitting
+    pub(super) fn is_over(&self) -> bool {
+        self.closing().is_some() || self.quitting
+    }
+
+    /// Why it is to be closed when everything is answered.
+    pub(super) fn closing(&self) -> Option<&Close> {
+        self.rare.as_ref()?.closing.as_ref()
+    }
+
+    /// Takes nothing more, and closes when everything is answered; the first reason counts.
+    pub(super) fn close_after(&mut self, close: Close) {
+        self.rare.get_or_insert_default().closing.get_or_insert(close);
+    }
+
+    /// Keeps the objects of a frame that found no slot.
+    pub(super) fn keep_rest(&mut self, rest: &str) {
+        self.rare.get_or_insert_default().rest = rest.into();
+    }
+
+    pub(super) fn has_rest(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.rest.is_empty())
+    }
+
+    pub(super) fn take_rest(&mut self) -> Box<str> {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.rest)).unwrap_or_default()
     }
 
     pub(super) fn user(&self) -> Option<&User> {
@@ -132,7 +174,7 @@ impl Session {
     pub(super) fn user_id(&self) -> Option<&UserId> {
         match &self.who {
             Who::Nobody => None,
-            Who::Arriving(identity, _) => Some(&identity.user),
+            Who::Arriving(arriving) => Some(&arriving.0.user),
             Who::User(user) => Some(&user.identity.user),
         }
     }
@@ -141,7 +183,7 @@ impl Session {
 /// The sessions of a loop by connection. Slots of connections are dense, so this is a table.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    table: Vec<Option<(u32, Box<Session>)>>,
+    table: Vec<Option<Box<Session>>>,
     len: usize,
 }
 
@@ -151,39 +193,36 @@ impl Sessions {
     }
 
     pub(super) fn insert(&mut self, id: ConnectionId, session: Session) {
+        debug_assert_eq!(id.generation, session.generation, "a session is of its connection");
         let at = id.slot as usize;
         if self.table.len() <= at {
             self.table.resize_with(at + 1, || None);
         }
-        if self.table[at].replace((id.generation, Box::new(session))).is_none() {
+        if self.table[at].replace(Box::new(session)).is_none() {
             self.len += 1;
         }
     }
 
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Session> {
-        match self.table.get(id.slot as usize) {
-            Some(Some((generation, session))) if *generation == id.generation => Some(session),
-            _ => None,
-        }
+        let session = self.table.get(id.slot as usize)?.as_deref()?;
+        (session.generation == id.generation).then_some(session)
     }
 
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Session> {
-        match self.table.get_mut(id.slot as usize) {
-            Some(Some((generation, session))) if *generation == id.generation => Some(session),
-            _ => None,
-        }
+        let session = self.table.get_mut(id.slot as usize)?.as_deref_mut()?;
+        (session.generation == id.generation).then_some(session)
     }
 
     pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Box<Session>> {
         self.get(id)?;
         self.len -= 1;
-        self.table.get_mut(id.slot as usize)?.take().map(|(_, session)| session)
+        self.table.get_mut(id.slot as usize)?.take()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Session)> {
-        self.table.iter().enumerate().filter_map(|(slot, entry)| {
-            let (generation, session) = entry.as_ref()?;
-            Some((ConnectionId { slot: slot as u32, generation: *generation }, &**session))
+        self.table.iter().zip(0u32..).filter_map(|(entry, slot)| {
+            let session = entry.as_deref()?;
+            Some((ConnectionId { slot, generation: session.generation }, session))
         })
     }
 }

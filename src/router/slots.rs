@@ -21,8 +21,10 @@ pub(super) enum Lane {
     Home(LoopId),
 }
 
-/// A longer table is given back when nothing is unanswered.
-const TABLE_KEPT: usize = 16;
+/// A longer queue is not kept for the next connection.
+const QUEUE_KEPT: usize = 16;
+/// Queues that are kept: as many connections can have a request under way without an allocation.
+const SPARES_KEPT: usize = 256;
 
 /// A request that may not start yet.
 #[derive(Debug)]
@@ -49,34 +51,29 @@ impl Waiting {
     }
 }
 
-/// The unanswered requests of one connection, oldest first.
+/// The unanswered requests of one connection, oldest first. While there are none it owns no memory:
+/// most connections are idle.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    queue: VecDeque<Slot>,
+    unanswered: Option<Box<Unanswered>>,
     /// The number of the first in the queue.
     first: u64,
+}
+
+/// The queue of a connection that waits for an answer.
+#[derive(Debug, Default)]
+struct Unanswered {
+    queue: VecDeque<Slot>,
     waiting: usize,
     waiting_bytes: usize,
 }
 
-impl Slots {
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
-    }
+/// Empty queues for the next ones who ask something.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "they move in and out as boxes")]
+pub(super) struct Spares(Vec<Box<Unanswered>>);
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    pub(super) const fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes
-    }
-
-    /// Whether a request of this lane may start behind those in the queue.
-    pub(super) fn may_start(&self, lane: Lane) -> bool {
-        self.waiting == 0 && self.is_compatible(self.queue.len(), lane)
-    }
-
+impl Unanswered {
     /// Whether a request of this lane may overlap with the first `before` of the queue.
     fn is_compatible(&self, before: usize, lane: Lane) -> bool {
         let mut ahead = self.queue.iter().take(before);
@@ -90,55 +87,8 @@ impl Slots {
         }
     }
 
-    /// A request starts now. Gives its number.
-    pub(super) fn start(&mut self, lane: Lane) -> u64 {
-        if self.queue.capacity() == 0 {
-            // Most clients have one request under way: room for more costs memory while they idle.
-            self.queue.reserve_exact(1);
-        }
-        self.queue.push_back(Slot::Running(lane));
-        self.first + self.queue.len() as u64 - 1
-    }
-
-    /// A request waits for its turn.
-    pub(super) fn wait(&mut self, request: Waiting) {
-        self.waiting += 1;
-        self.waiting_bytes += request.bytes();
-        self.queue.push_back(Slot::Waiting(request));
-    }
-
-    /// Whether something was begun that is not answered yet.
-    pub(super) fn is_running(&self) -> bool {
-        self.queue.iter().any(|slot| matches!(slot, Slot::Running(_)))
-    }
-
-    /// The request has its answer.
-    pub(super) fn answer(&mut self, number: u64, reply: OwnFrame) {
-        let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
-        match at.and_then(|at| self.queue.get_mut(at)) {
-            Some(slot @ Slot::Running(_)) => *slot = Slot::Ready(reply),
-            other => debug_assert!(false, "slot {number} is answered once: {other:?}"),
-        }
-    }
-
-    /// The next reply that may go out.
-    pub(super) fn pop(&mut self) -> Option<OwnFrame> {
-        if !matches!(self.queue.front(), Some(Slot::Ready(_))) {
-            return None;
-        }
-        self.first += 1;
-        let reply = self.queue.pop_front();
-        if self.queue.is_empty() && self.queue.capacity() > TABLE_KEPT {
-            self.queue = VecDeque::new();
-        }
-        match reply {
-            Some(Slot::Ready(reply)) => Some(reply),
-            _ => None,
-        }
-    }
-
-    /// The first request that waits, with its number, if `lane` of its text allows it to start now.
-    pub(super) fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(u64, Waiting)> {
+    /// The first request that waits with its place, if `lane` of its text allows it to start now.
+    fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(usize, Waiting)> {
         if self.waiting == 0 {
             return None;
         }
@@ -155,13 +105,99 @@ impl Slots {
         let Slot::Waiting(request) = slot else { return None };
         self.waiting -= 1;
         self.waiting_bytes -= request.bytes();
+        Some((at, request))
+    }
+}
+
+impl Slots {
+    pub(super) fn len(&self) -> usize {
+        self.unanswered.as_ref().map_or(0, |all| all.queue.len())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.unanswered.as_ref().map_or(0, |all| all.waiting_bytes)
+    }
+
+    /// Whether a request of this lane may start behind those in the queue.
+    pub(super) fn may_start(&self, lane: Lane) -> bool {
+        let may = |all: &Unanswered| all.waiting == 0 && all.is_compatible(all.queue.len(), lane);
+        self.unanswered.as_deref().is_none_or(may)
+    }
+
+    fn push(&mut self, slot: Slot, spares: &mut Spares) -> &mut Unanswered {
+        let fresh = || spares.0.pop().unwrap_or_default();
+        let all = self.unanswered.get_or_insert_with(fresh);
+        all.queue.push_back(slot);
+        all
+    }
+
+    /// A request starts now. Gives its number.
+    pub(super) fn start(&mut self, lane: Lane, spares: &mut Spares) -> u64 {
+        self.push(Slot::Running(lane), spares);
+        self.first + self.len() as u64 - 1
+    }
+
+    /// A request waits for its turn.
+    pub(super) fn wait(&mut self, request: Waiting, spares: &mut Spares) {
+        let bytes = request.bytes();
+        let all = self.push(Slot::Waiting(request), spares);
+        all.waiting += 1;
+        all.waiting_bytes += bytes;
+    }
+
+    /// Whether something was begun that is not answered yet.
+    pub(super) fn is_running(&self) -> bool {
+        let running = |slot: &Slot| matches!(slot, Slot::Running(_));
+        self.unanswered.as_ref().is_some_and(|all| all.queue.iter().any(running))
+    }
+
+    /// The request has its answer.
+    pub(super) fn answer(&mut self, number: u64, reply: OwnFrame) {
+        let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        let queue = self.unanswered.as_mut().map(|all| &mut all.queue);
+        match at.and_then(|at| queue?.get_mut(at)) {
+            Some(slot @ Slot::Running(_)) => *slot = Slot::Ready(reply),
+            other => debug_assert!(false, "slot {number} is answered once: {other:?}"),
+        }
+    }
+
+    /// The next reply that may go out.
+    pub(super) fn pop(&mut self, spares: &mut Spares) -> Option<OwnFrame> {
+        let all = self.unanswered.as_mut()?;
+        if !matches!(all.queue.front(), Some(Slot::Ready(_))) {
+            return None;
+        }
+        self.first += 1;
+        let reply = all.queue.pop_front();
+        if all.queue.is_empty()
+            && let Some(done) = self.unanswered.take()
+            && done.queue.capacity() <= QUEUE_KEPT
+            && spares.0.len() < SPARES_KEPT
+        {
+            spares.0.push(done);
+        }
+        match reply {
+            Some(Slot::Ready(reply)) => Some(reply),
+            _ => None,
+        }
+    }
+
+    /// The first request that waits, with its number, if `lane` of its text allows it to start now.
+    pub(super) fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(u64, Waiting)> {
+        let (at, request) = self.unanswered.as_mut()?.next(lane)?;
         Some((self.first + at as u64, request))
     }
 
     pub(super) fn check(&self) {
+        let Some(all) = &self.unanswered else { return };
         let waiting = |slot: &&Slot| matches!(slot, Slot::Waiting(_));
-        assert_eq!(self.waiting, self.queue.iter().filter(waiting).count());
-        assert!(!matches!(self.queue.front(), Some(Slot::Ready(_))), "a ready reply goes out");
+        assert_eq!(all.waiting, all.queue.iter().filter(waiting).count());
+        assert!(!all.queue.is_empty(), "an empty queue is given back");
+        assert!(!matches!(all.queue.front(), Some(Slot::Ready(_))), "a ready reply goes out");
     }
 }
 
@@ -178,7 +214,7 @@ mod tests {
     }
 
     fn popped(slots: &mut Slots) -> Vec<String> {
-        std::iter::from_fn(|| slots.pop())
+        std::iter::from_fn(|| slots.pop(&mut Spares::default()))
             .map(|frame| String::from_utf8_lossy(frame.payload()).into_owned())
             .collect()
     }
@@ -197,7 +233,7 @@ mod tests {
         ] {
             let mut slots = Slots::default();
             assert!(slots.may_start(next));
-            slots.start(running);
+            slots.start(running, &mut Spares::default());
             assert_eq!(slots.may_start(next), may, "{next:?} behind {running:?}");
         }
     }
@@ -205,9 +241,12 @@ mod tests {
     #[test]
     fn replies_keep_the_order_of_requests() {
         let mut slots = Slots::default();
-        let (a, b) = (slots.start(Lane::Store), slots.start(Lane::Store));
-        slots.wait(Waiting::Object("c".into()));
-        slots.wait(Waiting::Object("d".into()));
+        let (a, b) = (
+            slots.start(Lane::Store, &mut Spares::default()),
+            slots.start(Lane::Store, &mut Spares::default()),
+        );
+        slots.wait(Waiting::Object("c".into()), &mut Spares::default());
+        slots.wait(Waiting::Object("d".into()), &mut Spares::default());
         assert!(!slots.may_start(Lane::Store), "nothing overtakes who waits");
         slots.answer(b, reply("b"));
         assert!(popped(&mut slots).is_empty());

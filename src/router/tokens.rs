@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ask::{Ask, Event, Outcome, id, unexpected};
-use super::session::Who;
+use super::session::{Stranger, Who};
 use super::words::{Revoked, Word};
 use super::{Router, accounts, arrival};
 use crate::auth::{Claims, Identity, TokenError, refresh};
@@ -84,7 +84,7 @@ fn close_upgrade(router: &mut Router, id: ConnectionId, code: Code) {
     if std::mem::take(&mut session.by_upgrade) {
         let expired = code == Code::TokenExpired;
         let close = if expired { TOKEN_EXPIRED } else { TOKEN_INVALID };
-        session.closing = Some(Close::new(close, "the token was refused"));
+        session.close_after(Close::new(close, "the token was refused"));
     }
 }
 
@@ -207,7 +207,8 @@ fn leave(ask: &mut Ask<'_, '_>, which: Revoked) -> Outcome {
     cut(ask, Some(user), which, Some(here));
     ask.router.leave(ask.cx, ask.connection);
     let auth = ask.router.auth_timeout(ask.session()?.peer);
-    ask.session_mut()?.auth_left = auth;
+    let stranger = Stranger { left: auth, ..Stranger::default() };
+    ask.session_mut()?.stranger = Some(Box::new(stranger));
     ask.cx.limit(ask.connection, ask.router.config.unauthenticated_message_bytes);
     ask.ok_empty()
 }
@@ -311,7 +312,7 @@ pub(super) fn fault(
                 && std::mem::take(&mut session.by_upgrade)
             {
                 // It was not refused, nobody could say: the client is to try again later.
-                session.closing = Some(Close::new(OVERLOADED, "the token could not be checked"));
+                session.close_after(Close::new(OVERLOADED, "the token could not be checked"));
             }
             fault
         }
@@ -336,7 +337,7 @@ impl Router {
         let means = |who: &Who| {
             let identity = match who {
                 Who::User(user) => &user.identity,
-                Who::Arriving(identity, _) => identity,
+                Who::Arriving(arriving) => &arriving.0,
                 Who::Nobody => return false,
             };
             match which {

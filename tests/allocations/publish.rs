@@ -1,4 +1,4 @@
-//! The messaging server: a publication is a few blocks, however many receive it.
+//! The messaging server: a publication is one block, however many receive it.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -23,9 +23,8 @@ use stentor::store::memory::MemoryStore;
 
 use crate::rig::{Rig, UPGRADE};
 
-/// Blocks of one publication. The aim is 1, the frame that its receivers share; the others are the
-/// channel's name, twice, its epoch, and the scratch of the JSON parser for what is nested.
-const BLOCKS: u64 = 3;
+/// Blocks of one publication: the frame that its receivers share.
+const BLOCKS: u64 = 1;
 
 /// Subscribers of each door. Not more, because it is not true of more: an engine keeps the tables of
 /// 256 emptied queues (`engine/outbox.rs`), and each receiver above that costs a block per turn.
@@ -172,7 +171,7 @@ fn allocations(subscribers: usize, in_flight: usize) -> u64 {
 }
 
 #[test]
-fn a_warm_publish_allocates_few_blocks_per_message_and_none_per_delivery() {
+fn a_warm_publish_allocates_one_block_per_message_and_none_per_delivery() {
     for in_flight in [1, 8] {
         let (few, many) = (allocations(1, in_flight), allocations(SUBSCRIBERS, in_flight));
         assert!(

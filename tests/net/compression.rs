@@ -47,13 +47,13 @@ impl Handler for Shout {
                 }
                 cx.recycle(frame);
             }
-            Some(b"run ") => cx.broadcast(self.0.iter().copied(), frame, Tag::REPLY),
+            Some(b"run ") => cx.broadcast(&self.0, None, frame, Tag::REPLY),
             Some(b"mix ") => {
                 // A reply between two broadcasts, which may not overtake or be overtaken.
                 let shared = frame.share();
-                cx.broadcast(self.0.iter().copied(), shared.clone(), Tag::REPLY);
+                cx.broadcast(&self.0, None, shared.clone(), Tag::REPLY);
                 cx.send(from, Segment::Own(frame), Tag::REPLY);
-                cx.broadcast(self.0.iter().copied(), shared, Tag::REPLY);
+                cx.broadcast(&self.0, None, shared, Tag::REPLY);
             }
             Some(b"own ") => cx.send(from, Segment::Own(frame), Tag::REPLY),
             Some(b"key ") => cx.send(from, Segment::Own(frame.uncompressed()), Tag::REPLY),

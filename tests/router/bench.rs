@@ -50,7 +50,7 @@ impl Bench {
     }
 
     fn accept(&mut self, name: &str, address: [u8; 4], web: Option<Box<Connection>>) {
-        let peer = Peer { address: Some((address, 9).into()) };
+        let peer = Peer::from(std::net::SocketAddr::from((address, 9)));
         let mut out = Outputs::default();
         let id = self.engine.accept(self.now, Accepted { peer, refused: None }, &mut out);
         let end = End { id, web, rest: Vec::new(), heard: VecDeque::new() };

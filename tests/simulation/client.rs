@@ -8,11 +8,15 @@ use std::time::Duration;
 use serde_json::Value;
 use stentor::base::id::LoopId;
 use stentor::base::rng::Rng;
-use stentor::protocol::websocket::handshake::client::Request;
-use stentor::protocol::websocket::{Config, Connection, ConnectionEvent};
+use stentor::protocol::websocket::deflate::Settings;
+use stentor::protocol::websocket::handshake::client::{Error, Request};
+use stentor::protocol::websocket::{Config, Connection, ConnectionEvent, Failure};
 
+use crate::faults::Fault;
+use crate::law::Law;
 use crate::link::{Piece, Pipe};
-use crate::model::Period;
+use crate::model::{Least, Period};
+use crate::visit::Visit;
 use crate::world::{Event, Phase, World};
 
 /// Somebody with an account.
@@ -38,6 +42,7 @@ pub(crate) enum Io {
     None,
     Lines(Vec<u8>),
     WebSocket(Box<Connection>),
+    Http(Visit),
 }
 
 /// A request without its reply.
@@ -76,8 +81,7 @@ pub(crate) enum Kind {
     },
     Page {
         chat: String,
-        least: u64,
-        latest: bool,
+        least: Least,
     },
     Revoke {
         session: String,
@@ -117,7 +121,7 @@ pub(crate) struct Client {
     /// It sends no more.
     pub(crate) leaving: bool,
     /// It ended its side and waits for every reply.
-    pub(crate) half_closed: bool,
+    pub(crate) half_closed: Option<Duration>,
     pub(crate) closed: Option<u16>,
     pub(crate) wait_until: Duration,
     pub(crate) session: Option<String>,
@@ -130,11 +134,24 @@ pub(crate) struct Client {
     pub(crate) last_seq: BTreeMap<String, u64>,
     /// Rooms that this connection has seen its user leave.
     pub(crate) left: BTreeSet<String>,
+    /// The newest seq it has ever seen, by chat.
+    seen: BTreeMap<String, u64>,
 }
 
 impl Client {
     pub(crate) fn new(user: usize) -> Self {
         Self { user, ..Self::default() }
+    }
+
+    pub(crate) fn has_seen(&mut self, chat: &str, seq: u64) {
+        match self.seen.get_mut(chat) {
+            Some(newest) => *newest = seq.max(*newest),
+            None => drop(self.seen.insert(chat.to_owned(), seq)),
+        }
+    }
+
+    pub(crate) fn newest_seen(&self, chat: &str) -> u64 {
+        self.seen.get(chat).copied().unwrap_or(0)
     }
 }
 
@@ -147,9 +164,26 @@ impl World {
         let at = self.now.monotonic + delay;
         self.pipes.push(Pipe::new(c, home, at));
         self.schedule_at(at, Event::Open(pipe));
-        let io = if self.rng.below(2) == 0 {
-            Io::Lines(Vec::new())
-        } else {
+        let io = self.door();
+        let old = std::mem::take(&mut self.clients[c]);
+        let Client { user, unacked, token, refresh, seen, .. } = old;
+        let pipe = Some(pipe);
+        self.clients[c] =
+            Client { user, pipe, io, unacked, token, refresh, seen, ..Client::default() };
+        self.flush(c);
+    }
+
+    /// How the next connection speaks: lines, WebSocket, the same compressed, HTTP.
+    fn door(&mut self) -> Io {
+        let doors = if self.phase == Phase::Storm { 8 } else { 7 };
+        let deflate = match self.rng.below(doors) {
+            0..3 => return Io::Lines(Vec::new()),
+            3..5 => None,
+            5 => Some(Settings { min_bytes: 32, ..Settings::ALONE }),
+            6 => Some(Settings::TAKEOVER),
+            _ => return Io::Http(Visit::new(self.now.monotonic)),
+        };
+        let connection = {
             let request = Request { host: "h", target: "/ws", ..Request::default() };
             let (rng, now) = (self.rng.fork(), self.now.monotonic);
             // A client that does not read for a while is patient with itself.
@@ -157,16 +191,12 @@ impl World {
             let config = Config {
                 handshake_timeout: patience,
                 close_timeout: patience,
+                deflate,
                 ..Config::default()
             };
-            let connection = Connection::client(config, &request, rng, now);
-            Io::WebSocket(Box::new(connection.expect("a good request")))
+            Connection::client(config, &request, rng, now)
         };
-        let old = std::mem::take(&mut self.clients[c]);
-        let Client { user, unacked, token, refresh, .. } = old;
-        let pipe = Some(pipe);
-        self.clients[c] = Client { user, pipe, io, unacked, token, refresh, ..Client::default() };
-        self.flush(c);
+        Io::WebSocket(Box::new(connection.expect("a good request")))
     }
 
     /// Sends texts: on lines one each, on WebSocket one or more in a frame.
@@ -174,7 +204,7 @@ impl World {
         let mut rng = self.rng.fork();
         let mut lines = Vec::new();
         match &mut self.clients[c].io {
-            Io::None => return,
+            Io::None | Io::Http(_) => return,
             Io::Lines(_) => {
                 let ends: &[u8] = if rng.below(2) == 0 { b"\n" } else { b"\r\n" };
                 for text in texts {
@@ -221,6 +251,7 @@ impl World {
             }
             Piece::Bytes(mut bytes) => match &mut self.clients[c].io {
                 Io::None => {}
+                Io::Http(_) => self.responses(c, &bytes),
                 Io::Lines(rest) => {
                     rest.extend_from_slice(&bytes);
                     let lines = take_lines(rest);
@@ -246,12 +277,17 @@ impl World {
             ConnectionEvent::Text(text) => self.object(c, text.as_bytes()),
             ConnectionEvent::Opened { .. } => self.schedule(10_000, Event::Act(c)),
             ConnectionEvent::Closed { code, failure: None, .. } => self.closed(c, code.0),
+            // There is no room, which a handshake is told by HTTP.
+            ConnectionEvent::Closed {
+                failure: Some(Failure::Handshake(Error::Status(503))),
+                ..
+            } if self.plan.rates.of(Fault::Descriptors) > 0 => {
+                self.clients[c].closed = Some(503);
+            }
             ConnectionEvent::Closed { failure: Some(failure), .. } => {
-                self.model.violation("WebSocket is spoken well", &format!("{failure:?}"));
+                self.model.violation(Law::Shape, &format!("{failure:?}"));
             }
-            ConnectionEvent::Binary(_) => {
-                self.model.violation("objects are text", "a binary frame")
-            }
+            ConnectionEvent::Binary(_) => self.model.violation(Law::Shape, "a binary frame"),
             ConnectionEvent::Requested(_) | ConnectionEvent::Ping(_) | ConnectionEvent::Pong(_) => {
             }
         }
@@ -262,9 +298,20 @@ impl World {
         let now = self.now.monotonic;
         let client = &mut self.clients[c];
         client.pipe = None;
-        if client.half_closed && !broken && client.closed.is_none() && !client.pending.is_empty() {
+        // Who does not read is not waited for longer than a close may take.
+        let patient = Duration::from_millis(self.plan.limits.engine.close_timeout_ms);
+        let slow = self.injected.has_slowed();
+        let owed = client.half_closed.is_some_and(|at| !slow || now < at + patient);
+        if owed {
+            self.model.checked(Law::HalfClose);
+        }
+        if owed && !broken && client.closed.is_none() && !client.pending.is_empty() {
             let word = client.pending[0].word.clone();
-            self.model.violation("a half-close gets every reply", &format!("{word} has none"));
+            let what = format!("client {c}, {} of them: {word} has none", client.pending.len());
+            self.model.violation(Law::HalfClose, &what);
+        }
+        if !broken {
+            self.visit_ended(c);
         }
         let client = &mut self.clients[c];
         client.io = Io::None;

@@ -3,17 +3,19 @@
 use serde_json::Value;
 
 use crate::client::Subscription;
+use crate::law::Law;
 use crate::world::World;
 
 impl World {
     /// An event of a channel.
     pub(crate) fn event(&mut self, c: usize, word: &str, value: &Value, text: &[u8]) {
         let Some(channel) = value["channel"].as_str() else {
-            return self.model.violation("events have a channel", &value.to_string());
+            return self.model.violation(Law::Shape, &value.to_string());
         };
         if self.clients[c].period.is_none() {
-            return self.model.violation("I10 nobody hears before the ok", &value.to_string());
+            return self.model.violation(Law::I10, &value.to_string());
         }
+        self.model.checked(Law::I10);
         if let Some(offset) = value["offset"].as_u64() {
             let epoch = value["epoch"].as_str().unwrap_or_default();
             self.model.same_for_all(channel, epoch, offset, text);
@@ -35,18 +37,25 @@ impl World {
             }
             _ if client.left.contains(chat) => {
                 // Having come back by another connection is told by `member:joined` first.
-                return self.model.violation("I10 who left hears nothing", &value.to_string());
+                return self.model.violation(Law::I10, &value.to_string());
             }
             "member:left" if about_me => {
                 client.left.insert(chat.to_owned());
             }
             _ => {}
         }
+        if word == "message" {
+            let payload = &value["payload"];
+            let message =
+                if payload["message"].is_object() { &payload["message"] } else { payload };
+            self.model.placed(message);
+            client.has_seen(chat, message["seq"].as_u64().unwrap_or(0));
+        }
         match (value["offset"].as_u64(), &mut client.period) {
             (Some(offset), Some(period)) => period.heard(chat, offset),
             _ => {
                 if !self.model.was_member(chat, &me, now) {
-                    self.model.violation("I10 members only", &value.to_string());
+                    self.model.violation(Law::I10, &value.to_string());
                 }
             }
         }
@@ -55,26 +64,27 @@ impl World {
     fn channel_event(&mut self, c: usize, channel: &str, value: &Value) {
         let (Some(offset), Some(epoch)) = (value["offset"].as_u64(), value["epoch"].as_str())
         else {
-            return self.model.violation("publications are numbered", &value.to_string());
+            return self.model.violation(Law::Shape, &value.to_string());
         };
         self.model.top(channel, epoch, offset);
         let client = &mut self.clients[c];
         let Some(subscription) = client.subscriptions.get_mut(channel) else {
-            return self.model.violation("I10 subscribers only", &value.to_string());
+            return self.model.violation(Law::I10, &value.to_string());
         };
+        self.model.checked(Law::I5);
         subscription.pass_silent();
         let next = subscription.last + 1;
         if subscription.epoch != epoch || offset != next {
             let what = format!("{next} should come: {value}");
-            return self.model.violation("I5 in order, no gap, no repeat", &what);
+            return self.model.violation(Law::I5, &what);
         }
         subscription.last = offset;
         let payload = &value["payload"];
         let mine = payload["pipe"].as_u64() == client.pipe.map(|pipe| pipe as u64);
         let op = payload["op"].as_u64().unwrap_or_default();
         if mine && (payload["echo"] != true || !client.published.contains(&op)) {
-            let what = "first the reply, then the event, if it is wanted";
-            self.model.violation(what, &value.to_string());
+            let what = format!("first the reply, then the event, if it is wanted: {value}");
+            self.model.violation(Law::I5, &what);
         }
     }
 
@@ -86,7 +96,7 @@ impl World {
             subscription.pass_silent();
             if subscription.last != last {
                 let what = format!("{channel}: {} heard, {last} told", subscription.last);
-                self.model.violation("I5 renewing loses nothing", &what);
+                self.model.violation(Law::I5, &what);
             }
             return;
         }
@@ -95,7 +105,7 @@ impl World {
 
     pub(crate) fn published(&mut self, c: usize, channel: &str, echo: bool, op: u64, data: &Value) {
         let (Some(offset), Some(epoch)) = (data["offset"].as_u64(), data["epoch"].as_str()) else {
-            return self.model.violation("publications are numbered", &data.to_string());
+            return self.model.violation(Law::Shape, &data.to_string());
         };
         self.model.top(channel, epoch, offset);
         let client = &mut self.clients[c];

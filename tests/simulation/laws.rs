@@ -1,7 +1,7 @@
 //! The laws of a whole run: what a period heard, what the disk holds, what is left at the end.
 //!
 //! The numbers are those of the consistency checker: I1 no lost ack, I2 no phantom, I3 no
-//! duplicate, I4 contiguous, I5 delivery, I6 real time, I10 authorisation, I12 residue.
+//! duplicate, I4 contiguous, I5 delivery, I6 real time, I7 per-sender FIFO, I10 authorisation, I12 residue.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use stentor::base::id::{Id, UserId};
 use stentor::message::record::ChatMessage;
 use stentor::store::{Found, Read, Reader, Store};
 
+use crate::law::Law;
 use crate::model::{Model, Period, Sent};
 use crate::world::World;
 
@@ -18,6 +19,8 @@ impl Model {
     /// and did not cause; all of it, when `complete`.
     pub(crate) fn end_period(&mut self, period: &Period, complete: bool) {
         let mut broken = Vec::new();
+        self.checked.count(Law::I5);
+        self.checked.count(Law::I10);
         for (chat, steps) in &self.rooms {
             let mut member = false;
             let (mut may, mut all): (Vec<Told>, Vec<Told>) = (Vec::new(), Vec::new());
@@ -41,7 +44,7 @@ impl Model {
             }
         }
         for what in broken {
-            self.violation("I5 in order, no gap, no repeat", &what);
+            self.violation(Law::I5, &what);
         }
     }
 }
@@ -88,6 +91,7 @@ fn mismatch(may: &[Told], heard: &[u64], since: Duration, complete: bool) -> Opt
 impl World {
     /// I12: engines without connections, routers without state, no timer left.
     pub(crate) fn nothing_is_left(&mut self) {
+        self.model.checked(Law::I12);
         let mut left = Vec::new();
         for (at, engine) in self.server.engines().iter().enumerate() {
             let (residue, calls) = (engine.handler().residue(), engine.handler().calls());
@@ -100,7 +104,7 @@ impl World {
             }
         }
         for what in left {
-            self.model.violation("I12 nothing is left", &what);
+            self.model.violation(Law::I12, &what);
         }
     }
 
@@ -149,29 +153,44 @@ impl Model {
     /// I2, I4, I6 for one chat; gives the seq of each message that can be told.
     fn chat_is_sound(&mut self, chat: &str, messages: &[ChatMessage]) -> Vec<(u64, u64)> {
         let (mut stored, mut broken) = (Vec::new(), Vec::new());
+        let mut last_of: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+        let mut fifo = 0;
         let mut latest_invoke = Duration::ZERO;
         for (message, seq) in messages.iter().zip(1..) {
+            for law in [Law::I2, Law::I4, Law::I6] {
+                self.checked.count(law);
+            }
             if message.seq != seq {
-                broken.push(format!("I4 seqs without holes: {} at {seq} in {chat}", message.seq));
+                broken.push((Law::I4, format!("{} at {seq} in {chat}", message.seq)));
             }
             let Some((op, sent)) = self.whose(message) else {
                 if message.deleted_at.is_none() && message.edited_at.is_none() {
-                    broken.push(format!("I2 no phantom: nobody sent {message:?}"));
+                    broken.push((Law::I2, format!("nobody sent {message:?}")));
                 }
                 continue;
             };
             stored.push((op, seq));
             if sent.chat.as_ref().is_some_and(|meant| meant != chat) {
-                broken.push(format!("I2 no phantom: {op} was meant for another chat"));
+                broken.push((Law::I2, format!("{op} was meant for another chat")));
             }
             if sent.ack.is_none() && !sent.unknown {
-                broken.push(format!("I2 no phantom: {op} was refused, and is there"));
+                broken.push((Law::I2, format!("{op} was refused, and is there")));
             }
             if sent.ack.as_ref().is_some_and(|ack| ack.at < latest_invoke) {
-                broken.push(format!("I6 real time: {op} was acked before an earlier one was sent"));
+                broken.push((Law::I6, format!("{op} was acked before an earlier one was sent")));
             }
             latest_invoke = latest_invoke.max(sent.first_at);
+            // What was sent more than once, or by a connection of before, may be later.
+            if sent.attempts == 1 {
+                fifo += 1;
+                let last = last_of.entry(sent.pipe).or_default();
+                if op < last.0 {
+                    broken.push((Law::I7, format!("{op} is at {seq}, {last:?} was sent later")));
+                }
+                *last = (op, seq);
+            }
         }
+        (0..fifo).for_each(|_| self.checked.count(Law::I7));
         self.violations.append(&mut broken);
         stored
     }
@@ -194,14 +213,14 @@ impl Model {
         let (Some(id), Some(user)) = (Id::parse(chat), UserId::parse(member)) else { return };
         let read = Read::Log { chat: id, user, after: Some(0), limit: u32::MAX };
         let Ok(Found::Log { events, top, .. }) = reader.read(&read) else {
-            return self.violation("I1 no lost ack", &format!("{chat} is gone"));
+            return self.violation(Law::I1, &format!("{chat} is gone"));
         };
         let steps = self.rooms.get(chat).into_iter().flatten();
         let last = steps.flat_map(|step| &step.offsets).last().copied().unwrap_or(0);
         let contiguous = events.iter().zip(1..).all(|(event, next)| event.offset == next);
         if !contiguous || events.len() as u64 != top || top != last {
             let what = format!("{chat}: {} events up to {top}, {last} committed", events.len());
-            self.violation("I4 offsets without holes", &what);
+            self.violation(Law::I4, &what);
         }
     }
 
@@ -215,15 +234,29 @@ impl Model {
     fn acks_are_kept(&mut self, places: &BTreeMap<u64, Vec<(String, u64)>>) {
         let mut broken = Vec::new();
         for (op, places) in places.iter().filter(|(_, places)| places.len() > 1) {
-            broken.push(format!("I3 no duplicate: {op} is at {places:?}"));
+            broken.push((Law::I3, format!("{op} is at {places:?}")));
         }
         for (op, sent) in &self.sent {
             let Some(ack) = &sent.ack else { continue };
             let place = (ack.chat.clone(), ack.seq);
+            self.checked.count(Law::I1);
             if !places.get(op).is_some_and(|places| places.contains(&place)) {
-                broken.push(format!("I1 no lost ack: {op} is not at {place:?}"));
+                let part = part(places, &place);
+                broken.push((Law::I1, format!("{op} is not at {place:?}, a {part} is lost")));
             }
         }
         self.violations.append(&mut broken);
+    }
+}
+
+/// Which part of a chat's history a lost place is of, as far as there is one.
+fn part(places: &BTreeMap<u64, Vec<(String, u64)>>, lost: &(String, u64)) -> &'static str {
+    let kept = places.values().flatten().filter(|(chat, _)| *chat == lost.0).map(|(_, seq)| *seq);
+    let (before, after): (Vec<u64>, Vec<u64>) = kept.partition(|seq| *seq < lost.1);
+    match (before.is_empty(), after.is_empty()) {
+        (false, true) => "postfix",
+        (true, false) => "prefix",
+        (true, true) => "whole history",
+        (false, false) => "middle",
     }
 }

@@ -10,7 +10,16 @@ use stentor::base::id::{ConnectionId, LoopId};
 use stentor::engine::{Input, Outputs};
 use stentor::router::Router;
 
+use crate::faults::Fault;
+use crate::planted::Planted;
 use crate::world::{Event, World};
+
+/// How long a direction stands still at most.
+const STALL_MAX: Duration = Duration::from_secs(20);
+/// How late a piece is at most, in microseconds.
+const DELAY_MAX: u64 = 400_000;
+/// After this long the kernel gives up on a peer that acknowledges nothing.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(130);
 
 /// A piece of a stream.
 #[derive(Debug)]
@@ -33,7 +42,7 @@ pub(crate) struct Pipe {
     down_at: Duration,
     /// The server does not read.
     pub(crate) paused: bool,
-    waiting: VecDeque<Piece>,
+    pub(crate) waiting: VecDeque<Piece>,
     /// Bytes on their way to the client, or not read by it.
     unread: usize,
     /// The server has more to send than the window takes.
@@ -41,6 +50,10 @@ pub(crate) struct Pipe {
     stalled: VecDeque<Piece>,
     ended_up: bool,
     ended_down: bool,
+    /// The server has taken it from its listener.
+    pub(crate) accepted: bool,
+    /// Nothing arrives any more, either way.
+    vanished: bool,
 }
 
 impl Pipe {
@@ -58,6 +71,8 @@ impl Pipe {
             stalled: VecDeque::new(),
             ended_up: false,
             ended_down: false,
+            accepted: false,
+            vanished: false,
         }
     }
 }
@@ -66,9 +81,15 @@ impl World {
     /// The client sends: pieces of any length, each a little later.
     pub(crate) fn send_up(&mut self, pipe: usize, bytes: &[u8]) {
         let mut rest = bytes;
+        if !bytes.is_empty() {
+            self.weather(pipe);
+        }
         while !rest.is_empty() && !self.pipes[pipe].ended_up {
-            let longest = 1 + self.rng.below(1 + 2 * rest.len() as u64);
-            let len = (1 + self.rng.below(longest) as usize).min(rest.len());
+            let mut len = rest.len();
+            if self.strikes(Fault::Cut) {
+                let longest = 1 + self.rng.below(1 + 2 * rest.len() as u64);
+                len = (1 + self.rng.below(longest) as usize).min(len);
+            }
             let (piece, after) = rest.split_at(len);
             rest = after;
             self.fly_up(pipe, Piece::Bytes(piece.to_vec()));
@@ -83,8 +104,40 @@ impl World {
         }
     }
 
+    /// What the network does to a connection on which something is sent.
+    fn weather(&mut self, pipe: usize) {
+        let now = self.now.monotonic;
+        let Pipe { up_at, down_at, .. } = self.pipes[pipe];
+        if up_at.max(down_at) < now + STALL_MAX && self.strikes(Fault::Stall) {
+            let still = now + Duration::from_micros(self.rng.below(STALL_MAX.as_micros() as u64));
+            let up = self.rng.below(2) == 0;
+            let end = if up { &mut self.pipes[pipe].up_at } else { &mut self.pipes[pipe].down_at };
+            *end = still.max(*end);
+        }
+        if self.strikes(Fault::Reset) {
+            self.end_up(pipe, Piece::Reset);
+            self.end_down(pipe, Piece::Reset);
+        }
+        if !self.pipes[pipe].vanished && self.strikes(Fault::Vanish) {
+            self.pipes[pipe].vanished = true;
+            // Each end finds out by itself, sooner or later.
+            let client = Duration::from_micros(self.rng.below(30_000_000));
+            self.schedule_at(now + client, Event::Down(pipe, Piece::Reset));
+            self.schedule_at(now + TCP_USER_TIMEOUT, Event::Up(pipe, Piece::Reset));
+        }
+    }
+
+    /// How long a piece is under way.
+    fn flight(&mut self) -> Duration {
+        let usual = self.draw(self.plan.delays.network);
+        if self.strikes(Fault::Delay) { usual + self.draw(DELAY_MAX) } else { usual }
+    }
+
     fn fly_up(&mut self, pipe: usize, piece: Piece) {
-        let delay = self.draw(self.plan.delays.network);
+        if self.pipes[pipe].vanished {
+            return;
+        }
+        let delay = self.flight();
         let at = self.pipes[pipe].up_at.max(self.now.monotonic) + delay;
         self.pipes[pipe].up_at = at;
         self.schedule_at(at, Event::Up(pipe, piece));
@@ -94,7 +147,8 @@ impl World {
     pub(crate) fn arrive_up(&mut self, pipe: usize, piece: Piece) {
         // What was read before the driver was told to pause is handed over all the same.
         let late = self.rng.below(4) == 0;
-        let waits = !self.pipes[pipe].waiting.is_empty() || self.pipes[pipe].paused && !late;
+        let stops = !self.pipes[pipe].accepted || self.pipes[pipe].paused && !late;
+        let waits = !self.pipes[pipe].waiting.is_empty() || stops;
         if waits && !matches!(piece, Piece::Reset) {
             self.pipes[pipe].waiting.push_back(piece);
         } else {
@@ -132,6 +186,9 @@ impl World {
 
     /// The server reads again.
     pub(crate) fn resume(&mut self, pipe: usize) {
+        if self.plan.planted == Some(Planted::NoResume) && self.rng.below(3) == 0 {
+            return;
+        }
         self.pipes[pipe].paused = false;
         while !self.pipes[pipe].paused
             && let Some(piece) = self.pipes[pipe].waiting.pop_front()
@@ -152,10 +209,14 @@ impl World {
                 self.pipes[pipe].wants = !queued.is_empty();
                 return;
             }
-            let most = queued.len().min(room) as u64;
-            let len = if self.rng.below(2) == 0 { most } else { 1 + self.rng.below(most) } as usize;
+            let mut len = queued.len().min(room);
+            if self.strikes(Fault::Cut) {
+                len = 1 + self.rng.below(len as u64) as usize;
+            }
+            self.weather(pipe);
             let Some(engine) = self.server.engine(home) else { return };
             engine.sent(now, connection, len, out);
+            self.trace.note(now.monotonic, ("sent", pipe), &queued[..len]);
             self.pipes[pipe].unread += len;
             self.fly_down(pipe, Piece::Bytes(queued[..len].to_vec()));
         }
@@ -170,7 +231,10 @@ impl World {
     }
 
     fn fly_down(&mut self, pipe: usize, piece: Piece) {
-        let delay = self.draw(self.plan.delays.network);
+        if self.pipes[pipe].vanished {
+            return;
+        }
+        let delay = self.flight();
         let at = self.pipes[pipe].down_at.max(self.now.monotonic) + delay;
         self.pipes[pipe].down_at = at;
         self.schedule_at(at, Event::Down(pipe, piece));

@@ -11,6 +11,7 @@ use stentor::router::words::Finished;
 use stentor::store::Written;
 
 use crate::client::Subscription;
+use crate::law::{Checked, Law};
 
 /// A commit that its chat's members hear of.
 pub(crate) struct Step {
@@ -25,6 +26,8 @@ pub(crate) struct Step {
 /// A message that some client wanted to send.
 pub(crate) struct Sent {
     pub(crate) user: usize,
+    /// The connection that it was sent on first.
+    pub(crate) pipe: usize,
     pub(crate) chat: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) content: String,
@@ -61,9 +64,19 @@ impl Period {
     }
 }
 
+/// What a page of the latest messages has to reach.
+pub(crate) struct Least {
+    pub(crate) latest: bool,
+    /// What was acknowledged to anybody when it was asked for.
+    pub(crate) acked: u64,
+    /// What its reader had seen then.
+    pub(crate) seen: u64,
+}
+
 #[derive(Default)]
 pub(crate) struct Model {
-    pub(crate) violations: Vec<String>,
+    pub(crate) violations: Vec<(Law, String)>,
+    pub(crate) checked: Checked,
     pub(crate) heard: u64,
     /// Numbers given to operations.
     pub(crate) ops: u64,
@@ -82,6 +95,8 @@ pub(crate) struct Model {
     gone: BTreeSet<String>,
     same: BTreeMap<(String, String, u64), Vec<u8>>,
     tops: BTreeMap<(String, String), u64>,
+    /// The id of the message at each seq of a chat, wherever it was seen.
+    placed: BTreeMap<(String, u64), String>,
 }
 
 impl Model {
@@ -89,8 +104,14 @@ impl Model {
         Self::default()
     }
 
-    pub(crate) fn violation(&mut self, law: &str, what: &str) {
-        self.violations.push(format!("{law}: {what}"));
+    /// A law is broken.
+    pub(crate) fn violation(&mut self, law: Law, what: &str) {
+        self.violations.push((law, what.to_owned()));
+    }
+
+    /// A law was looked at.
+    pub(crate) const fn checked(&mut self, law: Law) {
+        self.checked.count(law);
     }
 
     pub(crate) fn acked(&self) -> usize {
@@ -120,11 +141,12 @@ impl Model {
             }
             Written::SignedIn { .. } | Written::Revoked { .. } => return,
         };
+        self.checked(Law::I4);
         let steps = self.rooms.entry(chat.to_string()).or_default();
         let top = steps.iter().flat_map(|step| &step.offsets).last().copied().unwrap_or(0);
         if !logged.iter().zip(top + 1..).all(|(offset, next)| *offset == next) {
             let what = format!("{logged:?} after {top} in {chat}");
-            self.violation("I4 offsets without holes", &what);
+            self.violation(Law::I4, &what);
         }
         let steps = self.rooms.entry(chat.to_string()).or_default();
         steps.push(Step { at, by, joined, left, offsets: logged });
@@ -165,6 +187,7 @@ impl Model {
         let newest = self.newest.entry(ack.chat.clone()).or_default();
         *newest = ack.seq.max(*newest);
         self.know_chat(&ack.chat);
+        self.placed(message);
         let Some(sent) = self.sent.get_mut(&op) else { return };
         let wrong = match &sent.ack {
             Some(first) if first.id != ack.id || first.seq != ack.seq => Some("another message"),
@@ -178,10 +201,7 @@ impl Model {
             sent.ack = Some(ack);
         }
         if let Some(wrong) = wrong {
-            self.violation(
-                "I3 the same client_id is the same message",
-                &format!("{wrong}: {message}"),
-            );
+            self.violation(Law::I3, &format!("{wrong}: {message}"));
         }
     }
 
@@ -192,28 +212,54 @@ impl Model {
         }
     }
 
-    /// A page of a chat; the latest holds whatever was acknowledged before it was asked for.
-    pub(crate) fn page(&mut self, chat: &str, data: &Value, least: u64, latest: bool) {
-        let messages = data["messages"].as_array().cloned().unwrap_or_default();
+    /// A page of a chat; the latest holds whatever was acknowledged before it was asked for, and
+    /// whatever its reader had seen. Gives the newest seq.
+    pub(crate) fn page(&mut self, chat: &str, data: &Value, least: &Least) -> u64 {
+        let messages = data["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
         let seqs: Vec<u64> = messages.iter().filter_map(|m| m["seq"].as_u64()).collect();
+        self.checked(Law::I4);
         if seqs.windows(2).any(|pair| pair[1] != pair[0] + 1) {
-            self.violation("I4 seqs without holes", &format!("{chat}: {seqs:?}"));
+            self.violation(Law::I4, &format!("{chat}: {seqs:?}"));
+        }
+        for message in messages {
+            self.placed(message);
         }
         let top = seqs.last().copied().unwrap_or(0);
-        if latest && top < least {
-            let what = format!("{chat}: a page up to {top} after the ack of {least}");
-            self.violation("I8 a page has what was acknowledged before", &what);
+        if least.latest {
+            for (law, least, of) in
+                [(Law::I8, least.acked, "the ack"), (Law::I9, least.seen, "having seen")]
+            {
+                self.checked(law);
+                if top < least {
+                    let what = format!("{chat}: a page up to {top} after {of} of {least}");
+                    self.violation(law, &what);
+                }
+            }
+        }
+        top
+    }
+
+    /// I3: a seq is one message, whoever tells of it.
+    pub(crate) fn placed(&mut self, message: &Value) {
+        let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();
+        let (chat, seq, id) = (text("chat_id"), message["seq"].as_u64().unwrap_or(0), text("id"));
+        self.checked(Law::I3);
+        let first = self.placed.entry((chat, seq)).or_insert_with(|| id.clone());
+        if *first != id {
+            let what = format!("{first} is at the place of {message}");
+            self.violation(Law::I3, &what);
         }
     }
 
     /// Every receiver of an event gets the same bytes.
     pub(crate) fn same_for_all(&mut self, channel: &str, epoch: &str, offset: u64, text: &[u8]) {
         let key = (channel.to_owned(), epoch.to_owned(), offset);
+        self.checked(Law::I3);
         let first = self.same.entry(key).or_insert_with(|| text.to_vec());
         if first != text {
             let pair = [first.as_slice(), text].map(String::from_utf8_lossy);
             let what = format!("{} and {}", pair[0], pair[1]);
-            self.violation("an event is the same for all", &what);
+            self.violation(Law::I3, &what);
         }
     }
 
@@ -224,6 +270,7 @@ impl Model {
 
     /// At rest a subscriber has heard all there is.
     pub(crate) fn all_heard(&mut self, channel: &str, subscription: &Subscription) {
+        self.checked(Law::I5);
         let key = (channel.to_owned(), subscription.epoch.clone());
         let top = self.tops.get(&key).copied().unwrap_or(0);
         let (mut last, silent) = (subscription.last, &subscription.silent);
@@ -232,7 +279,7 @@ impl Model {
         }
         if last < top {
             let what = format!("{channel}: {last} of {top}");
-            self.violation("I5 in order, no gap, no repeat", &what);
+            self.violation(Law::I5, &what);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a router is made of in a test: cheap passwords, seeded secrets, real tokens, no pages.
+//! What a router is made of in a test: cheap passwords, seeded secrets, real tokens, real pages.
 //!
 //! Limit: nothing here is fit to keep anybody out.
 
@@ -7,15 +7,13 @@ use std::sync::Arc;
 use stentor::auth::jwt::{Jwt, OwnKey};
 use stentor::auth::{self, PasswordRefused, Passwords, Secrets};
 use stentor::base::id::LoopId;
-use stentor::base::now::Now;
 use stentor::base::rng::Rng;
 use stentor::engine::{self, Engine};
 use stentor::guard::origin::Origins;
 use stentor::guard::{self};
-use stentor::handler::Endpoints;
+use stentor::http::Endpoints;
 use stentor::hub::homes::Homes;
 use stentor::metrics::Registry;
-use stentor::protocol::http::{Request, Response};
 use stentor::router::{self, Parts, Router};
 
 /// A hash is the password with a word before it.
@@ -40,14 +38,6 @@ struct Seeded(Rng);
 impl Secrets for Seeded {
     fn secret(&mut self) -> std::io::Result<[u8; 32]> {
         Ok(self.0.bytes())
-    }
-}
-
-struct NoPages;
-
-impl Endpoints for NoPages {
-    fn answer(&mut self, _: Now, _: &Request<'_>) -> Response {
-        Response::new(404).text("no pages here\n")
     }
 }
 
@@ -82,7 +72,7 @@ pub(crate) fn engine(
         tokens,
         secrets: Box::new(Seeded(Rng::new(seed ^ 0x5ec7))),
         origins: Arc::new(Origins::Own { loopback_only: false }),
-        endpoints: Box::new(NoPages),
+        endpoints: Box::new(Endpoints::new(&registry)),
         seed,
     };
     let router = Router::new(parts, &registry);

@@ -6,39 +6,47 @@ use std::time::Duration;
 
 use stentor::auth::jwt::Jwt;
 use stentor::base::id::{Address, ConnectionId, LoopId};
-use stentor::base::now::Now;
 use stentor::engine::{Accepted, Engine, Input, Output, Outputs};
-use stentor::handler::Peer;
+use stentor::handler::{Close, Peer};
 use stentor::hub::homes::Homes;
-use stentor::router::words::{Job, Word, commit, hash, look_up};
+use stentor::router::words::{Job, Word, hash, look_up};
 use stentor::router::{Done, Router};
-use stentor::store::memory::{Fail, MemoryStore};
-use stentor::store::{Read, Store, Write};
+use stentor::store::memory::MemoryStore;
+use stentor::store::{Read, Store};
 
+use crate::faults::Fault;
 use crate::link::Piece;
 use crate::parts::{self, Plain};
-use crate::plan::Planted;
+use crate::planted::Planted;
 use crate::world::{Event, World};
 
-/// The most writes of a batch.
-const BATCH_MAX: u64 = 40;
+/// There is no room.
+const OVERLOADED: u16 = 4100;
+/// How late a word is at most, in microseconds.
+const SLOW_WORD_MAX: u64 = 400_000;
 
 /// What dies in a crash, and the disk, which does not.
 pub(crate) struct Server {
     engines: Vec<Engine<Router>>,
     pub(crate) store: MemoryStore,
+    /// What is on the disk after its fsync failed, if it did.
+    pub(crate) after: Option<MemoryStore>,
     /// An old handle, for stale pages.
-    old: Option<MemoryStore>,
-    homes: Homes,
+    pub(crate) old: Option<MemoryStore>,
+    pub(crate) homes: Homes,
     tokens: Arc<Jwt>,
-    writes: VecDeque<Job>,
-    writing: bool,
+    pub(crate) writes: VecDeque<Job>,
+    pub(crate) writing: bool,
+    draining: bool,
+    /// Planted: accepts nobody any more.
+    deaf: bool,
     /// When the last word of each pair of loops arrives.
     word_at: Vec<Duration>,
     /// When the last end of a write arrives at each loop.
-    done_at: Vec<Duration>,
+    pub(crate) done_at: Vec<Duration>,
     pipes: BTreeMap<Address, usize>,
-    commits: u64,
+    pub(crate) commits: u64,
+    pub(crate) ends: u64,
     deliveries: u64,
 }
 
@@ -47,15 +55,19 @@ impl Server {
         Self {
             engines: Vec::new(),
             store: MemoryStore::new(),
+            after: None,
             old: None,
             homes: Homes::new(0, loops),
             tokens: parts::tokens(),
             writes: VecDeque::new(),
             writing: false,
+            draining: false,
+            deaf: false,
             word_at: Vec::new(),
             done_at: Vec::new(),
             pipes: BTreeMap::new(),
             commits: 0,
+            ends: 0,
             deliveries: 0,
         }
     }
@@ -74,6 +86,21 @@ impl Server {
 
     pub(crate) fn pipe(&self, address: Address) -> Option<usize> {
         self.pipes.get(&address).copied()
+    }
+
+    /// How many connections are open.
+    fn open(&self) -> usize {
+        self.engines.iter().map(Engine::len).sum()
+    }
+
+    /// What was in memory is gone.
+    pub(crate) fn die(&mut self) {
+        self.engines.clear();
+        self.writes.clear();
+        self.writing = false;
+        self.draining = false;
+        self.pipes.clear();
+        self.store = self.after.take().unwrap_or_else(|| self.store.clone()).crash();
     }
 
     pub(crate) fn next_deadline(&self) -> Option<(Duration, usize)> {
@@ -97,45 +124,69 @@ impl World {
         self.server.done_at = vec![self.now.monotonic; loops];
     }
 
-    /// The power is cut: what was not durable is gone, and so is every connection.
-    pub(crate) fn crash(&mut self) {
-        if !self.server.is_up() {
-            return;
-        }
-        self.trace.note(self.now.monotonic, ("crash", 0), b"");
-        self.server.engines.clear();
-        self.server.writes.clear();
-        self.server.writing = false;
-        self.server.pipes.clear();
-        self.server.store = self.server.store.crash();
-        if self.plan.planted == Some(Planted::SyncLost) {
-            self.server.store.set_sync_lost(true);
-        }
-        self.queue.retain(|_, event| event.survives_crash());
-        for pipe in 0..self.pipes.len() {
-            if self.pipes[pipe].connection.take().is_some() {
-                self.end_down(pipe, Piece::Reset);
-            }
-        }
-        let down = 1 + self.rng.below(3_000_000);
-        self.schedule_at(self.now.monotonic + Duration::from_micros(down), Event::Restart);
-    }
-
     /// A new connection is accepted by a loop.
     pub(crate) fn accept(&mut self, pipe: usize) {
         let home = self.pipes[pipe].home;
+        if !self.server.is_up() || self.server.draining {
+            return self.end_down(pipe, Piece::Reset);
+        }
+        let Some(refused) = self.room(pipe) else { return };
         let near = self.rng.below(2) == 0;
         let address = if near { [127, 0, 0, 1] } else { [192, 0, 2, 1 + self.rng.below(9) as u8] };
-        let peer = Peer { address: Some((address, 9).into()) };
+        let peer = Peer::from(std::net::SocketAddr::from((address, 9)));
         let now = self.now;
         let Some(engine) = self.server.engine(home) else {
             return self.end_down(pipe, Piece::Reset);
         };
         let mut out = Outputs::default();
-        let connection = engine.accept(now, Accepted { peer, refused: None }, &mut out);
+        let connection = engine.accept(now, Accepted { peer, refused }, &mut out);
         self.pipes[pipe].connection = Some(connection);
+        self.pipes[pipe].accepted = true;
         self.server.pipes.insert(Address { home, connection }, pipe);
         self.carry_out(home, out);
+        self.schedule(1, Event::Resume(pipe));
+    }
+
+    /// Whether a connection comes in, and if so, why it is told to go. Without a descriptor it
+    /// waits at the listener, or is dropped without a word.
+    fn room(&mut self, pipe: usize) -> Option<Option<Close>> {
+        let crowded = self.phase.has_faults() && self.server.open() >= self.plan.descriptors;
+        if self.server.deaf {
+            return None;
+        }
+        if !crowded {
+            return Some(None);
+        }
+        self.injected.count(Fault::Descriptors);
+        match self.rng.below(3) {
+            0 => {
+                let close = Close::new(OVERLOADED, "too many connections");
+                Some(Some(Close { retry_ms: Some(500), ..close }))
+            }
+            1 => {
+                self.end_down(pipe, Piece::Reset);
+                None
+            }
+            _ => {
+                self.server.deaf = self.plan.planted == Some(Planted::NoRearm);
+                self.schedule(1_000_000, Event::Open(pipe));
+                None
+            }
+        }
+    }
+
+    /// The node is told to go down: it tells everybody, commits what is queued, ends, comes back.
+    pub(crate) fn go_down(&mut self) {
+        if !self.server.is_up() || self.server.draining {
+            return;
+        }
+        self.server.draining = true;
+        let over = Duration::from_micros(self.rng.below(3_000_000));
+        for at in 0..self.plan.loops {
+            self.input(LoopId(at), Input::Drain { over });
+        }
+        let grace = Duration::from_micros(self.rng.below(6_000_000));
+        self.schedule_at(self.now.monotonic + over + grace, Event::Stop);
     }
 
     pub(crate) fn expire(&mut self, at: usize) {
@@ -176,10 +227,12 @@ impl World {
                     world.pipes[pipe].paused = false;
                     world.schedule(1, Event::Resume(pipe));
                 }),
-                Output::Shutdown(id) => {
-                    self.with_pipe(at, id, |world, pipe| world.end_down(pipe, Piece::End));
-                }
+                Output::Shutdown(id) => self.with_pipe(at, id, |world, pipe| {
+                    world.trace.note(world.now.monotonic, ("shutdown", pipe), b"");
+                    world.end_down(pipe, Piece::End);
+                }),
                 Output::Close(id) => self.with_pipe(at, id, |world, pipe| {
+                    world.trace.note(world.now.monotonic, ("close", pipe), b"");
                     world.pipes[pipe].connection = None;
                     world.end_down(pipe, Piece::End);
                 }),
@@ -202,6 +255,10 @@ impl World {
     }
 
     fn job(&mut self, job: Job) {
+        if self.strikes(Fault::Overload) {
+            let done = job.overloaded();
+            return self.schedule(1000, Event::Done(done.call.home, Box::new(done)));
+        }
         match job {
             Job::Write { .. } => {
                 self.server.writes.push_back(job);
@@ -226,80 +283,13 @@ impl World {
         self.schedule(self.plan.delays.job, Event::Done(call.home, Box::new(done)));
     }
 
-    fn wake_writer(&mut self) {
-        if !self.server.writing && !self.server.writes.is_empty() {
-            self.server.writing = true;
-            self.schedule(self.plan.delays.commit, Event::Commit);
-        }
-    }
-
-    /// The writer commits a batch and tells the ends, in order, to each loop.
-    pub(crate) fn commit(&mut self) {
-        let most = 1 + self.rng.below(BATCH_MAX) as usize;
-        let len = self.server.writes.len().min(most);
-        let mut jobs: Vec<Job> = self.server.writes.drain(..len).collect();
-        self.spoil_batch(&mut jobs);
-        if self.phase.has_faults() && self.rng.below(1000) < self.plan.store_faults {
-            let fail = if self.rng.below(2) == 0 { Fail::Full } else { Fail::Unavailable };
-            self.server.store.fail_next(fail);
-        }
-        let now = self.now;
-        let done = commit(&mut self.server.store, now, jobs);
-        self.trace.note(now.monotonic, ("commit", done.len()), b"");
-        for mut done in done {
-            let by = done.by.and_then(|address| self.server.pipe(address));
-            self.model.committed(now.monotonic, by, &done);
-            if self.plan.planted == Some(Planted::CauserTold) {
-                done.by = None;
-            }
-            let to = done.route(&self.server.homes);
-            let delay = self.draw(self.plan.delays.job);
-            let last = &mut self.server.done_at[usize::from(to.0)];
-            *last = (now.monotonic + delay).max(*last);
-            let at = *last;
-            self.schedule_at(at, Event::Done(to, Box::new(done)));
-        }
-        self.server.writing = false;
-        self.wake_writer();
-    }
-
-    fn spoil_batch(&mut self, jobs: &mut [Job]) {
-        self.server.commits += 1;
-        match self.plan.planted {
-            Some(Planted::SyncLost) if self.server.commits == 20 => {
-                self.server.store.set_sync_lost(true);
-            }
-            Some(Planted::AckBeforeSync) if self.server.commits > 10 => {
-                self.server.store.set_sync_lost(true);
-                self.schedule(2_000_000, Event::Sync);
-            }
-            Some(Planted::NoDeduplication) => {
-                for job in jobs {
-                    if let Job::Write { write, .. } = job
-                        && let Write::Message(message) = &mut **write
-                    {
-                        message.client_id = None;
-                    }
-                }
-            }
-            Some(Planted::BatchReversed) => jobs.reverse(),
-            Some(Planted::StaleReads) if self.server.commits == 40 => {
-                self.server.old = Some(copy(&mut self.server.store));
-            }
-            _ => {}
-        }
-    }
-
-    /// The fsync that should have come before the acks.
-    pub(crate) fn sync(&mut self) {
-        self.server.store.set_sync_lost(false);
-        touch(&mut self.server.store, self.now);
-    }
-
     /// A word goes to another loop, behind all before it.
     fn tell(&mut self, from: LoopId, to: LoopId, mut message: Word) {
         let pair = usize::from(from.0) * usize::from(self.plan.loops) + usize::from(to.0);
-        let delay = self.draw(self.plan.delays.word);
+        let mut delay = self.draw(self.plan.delays.word);
+        if self.strikes(Fault::SlowWords) {
+            delay += self.draw(SLOW_WORD_MAX);
+        }
         let now = self.now.monotonic;
         let last = &mut self.server.word_at[pair];
         let mut at = (now + delay).max(*last);
@@ -322,17 +312,4 @@ impl World {
         }
         self.schedule_at(at, Event::Word(from, to, message));
     }
-}
-
-/// A write that changes nothing anybody looks at, so that everything before it is made durable.
-fn touch(store: &mut MemoryStore, now: Now) {
-    let write = Write::RevokeToken { jti: Arc::from("nobody's"), expires_ms: 0 };
-    store.commit(now, &[write], &mut Vec::new());
-}
-
-/// A store that stays as this one is now, which goes on as a copy.
-fn copy(store: &mut MemoryStore) -> MemoryStore {
-    let old = store.clone();
-    *store = store.crash();
-    old
 }

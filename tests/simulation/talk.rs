@@ -3,32 +3,40 @@
 use serde_json::Value;
 
 use crate::client::{Io, Kind, Pending};
+use crate::faults::Fault;
+use crate::law::Law;
 use crate::model::Period;
-use crate::plan::Planted;
+use crate::planted::Planted;
 use crate::world::{Event, Phase, World};
 
 /// Closes that a client which behaves well may meet.
 const CLOSES: [u16; 7] = [1000, 4002, 4101, 4104, 4300, 4301, 4302];
+/// There is no room.
+const OVERLOADED: u16 = 4100;
+/// The server goes down.
+const DRAIN: u16 = 4200;
 
 impl World {
     /// One object of the server.
     pub(crate) fn object(&mut self, c: usize, text: &[u8]) {
         self.model.heard += 1;
         if text.iter().any(|byte| *byte < 0x20) {
-            return self.model.violation("no raw control byte", &String::from_utf8_lossy(text));
+            return self.model.violation(Law::Shape, &String::from_utf8_lossy(text));
         }
         let Ok(value) = serde_json::from_slice::<Value>(text) else {
             let text = String::from_utf8_lossy(text);
-            return self.model.violation("one object per line and frame", &text);
+            return self.model.violation(Law::Shape, &text);
         };
         if self.clients[c].closed.is_some() {
-            return self.model.violation("nothing follows the goodbye", &value.to_string());
+            return self.model.violation(Law::Shape, &value.to_string());
         }
         let word = value["type"].as_str().unwrap_or_default().to_owned();
-        if !self.clients[c].greeted {
+        self.model.checked(Law::Shape);
+        let refused = word == "bye" && value["payload"]["code"] == OVERLOADED;
+        if !self.clients[c].greeted && !refused {
             self.clients[c].greeted = true;
             if word != "hello" || value["payload"]["protocol"] != 1 {
-                self.model.violation("first comes hello", &value.to_string());
+                self.model.violation(Law::Shape, &value.to_string());
             }
             return;
         }
@@ -45,7 +53,7 @@ impl World {
                 let code = value["payload"]["code"].as_u64().unwrap_or_default();
                 self.closed(c, code as u16);
             }
-            "hello" => self.model.violation("one hello", &value.to_string()),
+            "hello" => self.model.violation(Law::Shape, &value.to_string()),
             _ => self.event(c, &word, &value, text),
         }
     }
@@ -55,10 +63,13 @@ impl World {
         // Who was told to wait before logging in may wait longer than a stranger is suffered.
         let late = code == 4103 && self.clients[c].period.is_none();
         let ours = late || self.clients[c].leaving && code == 1000;
+        let faults = [(OVERLOADED, Fault::Descriptors), (DRAIN, Fault::Drain)];
+        let caused = faults.iter().any(|(by, fault)| code == *by && self.plan.rates.of(*fault) > 0);
         self.clients[c].closed = Some(code);
-        if !ours && !CLOSES.contains(&code) {
+        self.model.checked(Law::Closes);
+        if !ours && !caused && !CLOSES.contains(&code) {
             let what = format!("client {c} was closed with {code}");
-            self.model.violation("who behaves well is not closed", &what);
+            self.model.violation(Law::Closes, &what);
         }
         if matches!(code, 4300..=4302) {
             self.clients[c].token = None;
@@ -67,20 +78,22 @@ impl World {
 
     fn reply(&mut self, c: usize, word: &str, value: &Value) {
         let Some(pending) = self.clients[c].pending.pop_front() else {
-            return self.model.violation("one reply for each request", &value.to_string());
+            return self.model.violation(Law::Replies, &value.to_string());
         };
+        self.model.checked(Law::Replies);
+        self.model.checked(Law::Refusals);
         let same_id = value.get("request_id") == pending.request_id.as_ref();
         if word != pending.word || !same_id {
             let what = format!("{} {:?} got {value}", pending.word, pending.request_id);
-            return self.model.violation("replies in the order of requests", &what);
+            return self.model.violation(Law::Replies, &what);
         }
         let code = value["code"].as_str();
         let ok = value["status"] == "ok";
         if ok != value["data"].is_object() || ok == code.is_some() {
-            self.model.violation("the shape of replies", &value.to_string());
+            self.model.violation(Law::Shape, &value.to_string());
         }
         if code == Some("internal") {
-            self.model.violation("no internal errors", &value.to_string());
+            self.model.violation(Law::Refusals, &value.to_string());
         }
         if let Some(ms) = value["retry_after_ms"].as_u64() {
             let until = self.now.monotonic + std::time::Duration::from_millis(ms);
@@ -133,7 +146,10 @@ impl World {
                 }
             }
             Kind::Publish { channel, echo, op } => self.published(c, &channel, echo, op, data),
-            Kind::Page { chat, least, latest } => self.model.page(&chat, data, least, latest),
+            Kind::Page { chat, least } => {
+                let top = self.model.page(&chat, data, &least);
+                self.clients[c].has_seen(&chat, top);
+            }
             Kind::Revoke { session } => {
                 let me = self.clients[c].user;
                 self.model.revoked(me, Some(&session), false, asked);
@@ -144,7 +160,7 @@ impl World {
                 let keep = self.clients[c].session.clone();
                 self.model.password_changed(me, keep.as_deref(), asked);
             }
-            Kind::Bad => self.model.violation("what is wrong is refused", &data.to_string()),
+            Kind::Bad => self.model.violation(Law::Refusals, &data.to_string()),
             Kind::Quit | Kind::Other => {}
         }
     }
@@ -161,6 +177,10 @@ impl World {
                 }
             }
             Kind::Message { op } => {
+                // After a failed fsync nobody knows what is on the disk.
+                if code == "storage_unavailable" && self.injected.of(Fault::DiskError) > 0 {
+                    self.model.unknown(op);
+                }
                 let later = matches!(
                     code,
                     "storage_full" | "storage_unavailable" | "rate_limited" | "overloaded"
@@ -170,7 +190,10 @@ impl World {
                 }
             }
             Kind::Refresh => self.clients[c].refresh = None,
-            Kind::Quit => self.model.violation("quit is granted", code),
+            Kind::Password { new } if self.injected.of(Fault::DiskError) > 0 => {
+                self.people[self.clients[c].user].passwords.push(new);
+            }
+            Kind::Quit => self.model.violation(Law::Refusals, code),
             _ => {}
         }
     }
@@ -181,7 +204,7 @@ impl World {
         person.registered = true;
         let id = data["user"]["id"].as_str().unwrap_or_default().to_owned();
         if person.id.as_ref().is_some_and(|known| *known != id) {
-            self.model.violation("a user keeps the id", &id);
+            self.model.violation(Law::I3, &id);
         }
         self.people[me].id = Some(id.clone());
         self.model.names.insert(id.clone(), me);
@@ -222,10 +245,12 @@ impl World {
         let (Some(chat), Some(seq)) = (message["chat_id"].as_str(), message["seq"].as_u64()) else {
             return;
         };
+        self.clients[c].has_seen(chat, seq);
+        self.model.checked(Law::I7);
         let last = self.clients[c].last_seq.entry(chat.to_owned()).or_default();
         if !duplicate && seq <= *last {
             let what = format!("{seq} after {last} in {chat}");
-            self.model.violation("I7 per-sender FIFO", &what);
+            self.model.violation(Law::I7, &what);
         } else if !duplicate {
             *last = seq;
         }
@@ -234,16 +259,17 @@ impl World {
     /// Everything that should have come has come, and everybody who should have gone has gone.
     pub(crate) fn everybody_has_everything(&mut self) {
         for c in 0..self.clients.len() {
+            self.model.checked(Law::Heals);
             let client = &mut self.clients[c];
             if client.pipe.is_none() || client.period.is_none() || !client.pending.is_empty() {
                 let first = client.pending.front().map(|pending| pending.word.clone());
                 let (pipe, there) = (client.pipe, client.period.is_some());
                 let what = format!("client {c}: {pipe:?}, there: {there}, waits for {first:?}");
-                self.model.violation("everything heals when faults end", &what);
+                self.model.violation(Law::Heals, &what);
                 continue;
             }
             if !client.unacked.is_empty() {
-                self.model.violation("everything heals when faults end", "a message has no end");
+                self.model.violation(Law::Heals, "a message has no end");
                 continue;
             }
             if let Some(period) = client.period.take() {
@@ -253,16 +279,17 @@ impl World {
                 self.model.all_heard(channel, subscription);
             }
             let session = client.session.clone().unwrap_or_default();
+            self.model.checked(Law::I10);
             if self.model.is_revoked(&session) {
                 let what = format!("client {c} by {session} on {:?}", client.pipe);
-                self.model.violation("who was revoked is gone", &what);
+                self.model.violation(Law::I10, &what);
             }
         }
     }
 
     pub(crate) fn is_open(&self, c: usize) -> bool {
         match &self.clients[c].io {
-            Io::None => false,
+            Io::None | Io::Http(_) => false,
             Io::Lines(_) => true,
             Io::WebSocket(connection) => connection.is_open(),
         }

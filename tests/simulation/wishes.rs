@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::{Io, Kind};
+use crate::model::Least;
 use crate::workload::Wish;
 use crate::world::World;
 
@@ -74,7 +75,9 @@ impl World {
                     wish["after_seq"] = json!(self.rng.below(9));
                     wish["limit"] = json!(self.rng.below(20));
                 }
-                (wish, Kind::Page { chat, least: least.unwrap_or(0), latest })
+                let seen = self.clients[c].newest_seen(&chat);
+                let least = Least { latest, acked: least.unwrap_or(0), seen };
+                (wish, Kind::Page { chat, least })
             }
             72..88 => self.about_channels(c),
             88..92 => self.about_messages(),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use stentor::protocol::websocket::CloseCode;
 
 use crate::client::{Io, Kind, Pending};
+use crate::faults::Fault;
 use crate::link::Piece;
 use crate::model::Sent;
 use crate::world::{Event, Phase, World};
@@ -14,6 +15,9 @@ pub(crate) type Wish = (Value, Kind);
 impl World {
     /// A client does something, whatever there is to do.
     pub(crate) fn act(&mut self, c: usize) {
+        if self.is_visiting(c) {
+            return self.visit(c);
+        }
         match self.phase {
             Phase::Storm => {
                 self.storm(c);
@@ -31,11 +35,13 @@ impl World {
         if self.waits(c) {
             return;
         }
-        let fate = self.rng.below(1000);
-        if fate < self.plan.disconnects {
+        if self.strikes(Fault::BreakOff) {
             return self.go(c);
         }
-        if fate < self.plan.disconnects + self.plan.stalls && !self.clients[c].stalled {
+        if matches!(self.clients[c].io, Io::Lines(_)) && self.strikes(Fault::HalfClose) {
+            return self.half_close(c);
+        }
+        if !self.clients[c].stalled && self.strikes(Fault::SlowReader) {
             self.clients[c].stalled = true;
             self.schedule(12_000_000, Event::ReadOn(c));
         }
@@ -91,10 +97,7 @@ impl World {
             Io::Lines(_) if way == 0 => {
                 self.ask(c, vec![(Value::from("QUIT"), Kind::Quit)]);
             }
-            Io::Lines(_) if way < 3 => {
-                self.clients[c].half_closed = true;
-                self.end_up(pipe, Piece::End);
-            }
+            Io::Lines(_) if way < 3 => self.half_close(c),
             Io::WebSocket(connection) if way < 3 && open => {
                 connection.close(CloseCode::NORMAL, "").expect("the connection is open");
                 self.flush(c);
@@ -103,6 +106,15 @@ impl World {
                 self.end_up(pipe, Piece::Reset);
                 self.gone(c, true);
             }
+        }
+    }
+
+    /// Ends its side, and waits for every reply.
+    fn half_close(&mut self, c: usize) {
+        self.clients[c].leaving = true;
+        self.clients[c].half_closed = Some(self.now.monotonic);
+        if let Some(pipe) = self.clients[c].pipe {
+            self.end_up(pipe, Piece::End);
         }
     }
 
@@ -167,6 +179,7 @@ impl World {
         let named = self.rng.below(5) > 0;
         let sent = Sent {
             user: self.clients[c].user,
+            pipe: self.clients[c].pipe.unwrap_or_default(),
             chat,
             client_id: named.then(|| format!("c{op}")),
             content,

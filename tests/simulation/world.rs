@@ -17,6 +17,8 @@ use stentor::router::words::{CallRef, Word};
 use stentor::store::Read;
 
 use crate::client::{Client, Person};
+use crate::faults::{Fault, Injected};
+use crate::law::{Checked, Law};
 use crate::link::{Piece, Pipe};
 use crate::model::Model;
 use crate::plan::Plan;
@@ -42,6 +44,10 @@ pub(crate) enum Event {
     Done(LoopId, Box<Done>),
     Commit,
     Sync,
+    /// The power is cut.
+    Die,
+    /// A drain is over.
+    Stop,
     Restart,
 }
 
@@ -52,7 +58,7 @@ impl Event {
             Self::Act(_) | Self::ReadOn(_) | Self::Open(_) | Self::Up(..) | Self::Down(..) => true,
             Self::Restart => true,
             Self::Drain(_) | Self::Resume(_) | Self::Word(..) | Self::Look(..) => false,
-            Self::Done(..) | Self::Commit | Self::Sync => false,
+            Self::Done(..) | Self::Commit | Self::Sync | Self::Die | Self::Stop => false,
         }
     }
 }
@@ -71,17 +77,25 @@ impl Phase {
     }
 }
 
-/// How long healing may take, and how long after the last connection a timer may still run.
-const HEAL_MAX: Duration = Duration::from_secs(900);
+/// How long healing may take; where rates are limited, somebody may have to wait for his turn.
+const HEAL_MAX: Duration = Duration::from_secs(60);
+const HEAL_GUARDED_MAX: Duration = Duration::from_secs(900);
+/// How long until nothing is on its way, and how long after the last connection a timer may run.
+const REST_MAX: Duration = Duration::from_secs(1200);
 const LEAVE_MAX: Duration = Duration::from_secs(1200);
 
 /// What came of a run.
+#[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) hash: u64,
     pub(crate) events: u64,
     pub(crate) acked: usize,
     pub(crate) heard: u64,
-    pub(crate) violations: Vec<String>,
+    pub(crate) injected: Injected,
+    pub(crate) checked: Checked,
+    /// How long it took until everybody had everything.
+    pub(crate) healed: Duration,
+    pub(crate) violations: Vec<(Law, String)>,
 }
 
 /// A run.
@@ -100,18 +114,15 @@ pub(crate) struct World {
     pub(crate) people: Vec<Person>,
     pub(crate) model: Model,
     pub(crate) trace: Trace,
-    pub(crate) acts: u64,
-    /// After which acts the power is cut, and after which the wall clock jumps.
-    crash_at: Vec<u64>,
-    jump_at: Vec<u64>,
+    pub(crate) injected: Injected,
+    acts: u64,
+    healed: Duration,
 }
 
 impl World {
     pub(crate) fn new(plan: Plan, loud: bool) -> Self {
-        let mut rng = Rng::new(plan.seed);
+        let rng = Rng::new(plan.seed);
         let now = Now { monotonic: Duration::from_secs(10_000), unix_ms: 1_800_000_000_000 };
-        let mut moments = |count| (0..count).map(|_| rng.below(plan.acts)).collect();
-        let (crash_at, jump_at) = (moments(plan.crashes), moments(plan.wall_jumps));
         let mut world = Self {
             now,
             unix: Duration::from_millis(now.unix_ms),
@@ -124,9 +135,9 @@ impl World {
             people: (0..plan.users).map(Person::new).collect(),
             model: Model::new(now.monotonic),
             trace: Trace::new(loud),
+            injected: Injected::default(),
             acts: 0,
-            crash_at,
-            jump_at,
+            healed: Duration::ZERO,
             plan,
             rng,
         };
@@ -142,14 +153,7 @@ impl World {
         while self.phase == Phase::Storm && self.model.violations.is_empty() {
             self.step();
         }
-        let end = self.now.monotonic + HEAL_MAX;
-        while !self.queue.is_empty() && self.model.violations.is_empty() {
-            self.step();
-            if self.now.monotonic > end {
-                self.model
-                    .violation("everything heals when faults end", "15 minutes were not enough");
-            }
-        }
+        self.convalesce();
         if self.model.violations.is_empty() {
             self.everybody_has_everything();
             self.leave();
@@ -163,8 +167,51 @@ impl World {
             events: self.trace.events,
             acked: self.model.acked(),
             heard: self.model.heard,
+            injected: self.injected,
+            checked: self.model.checked,
+            healed: self.healed,
             violations: self.model.violations,
         }
+    }
+
+    /// Liveness: in bounded time everybody is there, has every answer, and nothing is on its way.
+    fn convalesce(&mut self) {
+        let began = self.now.monotonic;
+        let most = if self.plan.guarded { HEAL_GUARDED_MAX } else { HEAL_MAX };
+        let mut healed = None;
+        while !self.queue.is_empty() && self.model.violations.is_empty() {
+            self.step();
+            let passed = self.now.monotonic - began;
+            if healed.is_none() && self.everybody_is_well() {
+                healed = Some(passed);
+            }
+            if passed > most && healed.is_none() {
+                let what = format!("{} s were not enough", most.as_secs());
+                self.model.violation(Law::Heals, &what);
+            }
+            if passed > REST_MAX {
+                self.model.violation(Law::Heals, "there is no rest");
+            }
+        }
+        self.healed = healed.unwrap_or_default();
+    }
+
+    fn everybody_is_well(&self) -> bool {
+        self.clients.iter().all(|client| {
+            let answered = client.pending.is_empty() && client.unacked.is_empty();
+            answered && client.pipe.is_some() && client.period.is_some()
+        })
+    }
+
+    /// Whether a fault happens now.
+    pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
+        let rate = self.plan.rates.of(fault);
+        let struck = rate > 0 && self.phase.has_faults() && self.rng.below(1000) < rate;
+        if struck {
+            self.injected.count(fault);
+            self.trace.note(self.now.monotonic, ("fault", fault as usize), b"");
+        }
+        struck
     }
 
     fn leave(&mut self) {
@@ -176,7 +223,7 @@ impl World {
         while self.next().is_some() && self.model.violations.is_empty() {
             self.step();
             if self.now.monotonic > end {
-                self.model.violation("I12 nothing is left", "a timer never ends");
+                self.model.violation(Law::I12, "a timer never ends");
             }
         }
     }
@@ -228,6 +275,8 @@ impl World {
             Event::Done(to, done) => self.hear_done(to, *done),
             Event::Commit => self.commit(),
             Event::Sync => self.sync(),
+            Event::Die => self.crash(),
+            Event::Stop => self.stop(),
             Event::Restart => self.start_server(),
         }
     }
@@ -238,10 +287,13 @@ impl World {
             return;
         }
         self.acts += 1;
-        if self.crash_at.contains(&self.acts) {
+        if self.strikes(Fault::Crash) {
             self.crash();
         }
-        if self.jump_at.contains(&self.acts) {
+        if self.strikes(Fault::Drain) {
+            self.go_down();
+        }
+        if self.strikes(Fault::WallJump) {
             let jump = Duration::from_secs(self.rng.below(172_800));
             self.unix = self.unix + jump - Duration::from_hours(24);
         }

@@ -74,7 +74,7 @@ pub(in crate::engine) fn played(
     let mut out = Outputs::default();
     let all: Vec<ConnectionId> = (0..EVERYONE)
         .map(|place| {
-            let peer = Peer { address: Some(([192, 0, 2, 1], 1).into()) };
+            let peer = Peer::from(std::net::SocketAddr::from(([192, 0, 2, 1], 1)));
             let id = engine.accept(now, Accepted { peer, refused: None }, &mut out);
             let lines = (place == 0) == (door == Door::Lines);
             let mut hello = if lines { b"{}\n".to_vec() } else { UPGRADE.to_vec() };

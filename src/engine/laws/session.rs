@@ -1,5 +1,6 @@
 //! Any sequence of what can happen to some connections, against what a peer has to see of it.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use super::broadcast::framed;
@@ -125,7 +126,7 @@ impl Stage {
         if self.clients.len() == EVERYONE {
             return;
         }
-        let peer = Peer { address: Some(([192, 0, 2, 1], 1).into()) };
+        let peer = Peer::from(std::net::SocketAddr::from(([192, 0, 2, 1], 1)));
         let refused = (much >= 240).then(|| Close::new(4100, "full"));
         let id = self.engine.accept(self.now, Accepted { peer, refused }, &mut self.out);
         assert!(self.clients.iter().all(|other| other.id != id), "an id is used once");
@@ -175,12 +176,16 @@ impl Stage {
     fn transmit(&mut self, who: usize, much: usize) {
         let client = &mut self.clients[who];
         let queued: Vec<u8> = self.engine.queued(client.id).flatten().copied().collect();
-        let only = self.engine.queued_only(client.id);
-        assert!(only.is_none_or(|only| only == queued), "what lies in one piece is all");
         assert!(queued.is_empty() || !client.shut, "nothing is said behind the end");
         let much = much.min(queued.len());
         client.taken.extend_from_slice(&queued[..much]);
-        self.engine.sent(self.now, client.id, much, &mut self.out);
+        let offered = self.engine.offer(self.now, client.id, |only| {
+            assert_eq!(only, queued, "what lies in one piece is all");
+            Ok::<_, Infallible>(much)
+        });
+        if offered.is_none() {
+            self.engine.sent(self.now, client.id, much, &mut self.out);
+        }
         self.drive();
     }
 

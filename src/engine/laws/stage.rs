@@ -78,16 +78,16 @@ impl Handler for Script {
         match what {
             b'a' => {
                 self.ask(&here, text);
-                cx.broadcast(here, frame, EVENT);
+                cx.broadcast(&here, None, frame, EVENT);
             }
             b'o' => {
                 let others = self.present(Some(whom));
                 self.ask(&others, text);
-                cx.broadcast(others, frame, EVENT);
+                cx.broadcast(&here, Some(whom), frame, EVENT);
             }
             b's' => {
                 self.ask(&here, text);
-                cx.broadcast(here, frame.share(), EVENT);
+                cx.broadcast(&here, None, frame.share(), EVENT);
             }
             b't' => {
                 self.ask(&[whom], text);
@@ -100,7 +100,7 @@ impl Handler for Script {
             }
             b'c' => cx.close(whom, Close::new(4000, "as the script says")),
             b'f' => cx.finish(whom),
-            b'n' => cx.broadcast([], frame, EVENT),
+            b'n' => cx.broadcast(&[], None, frame, EVENT),
             b'p' => {
                 cx.pause(whom);
                 cx.set_timer(Duration::from_secs(1), whom);
@@ -132,7 +132,7 @@ impl Handler for Script {
             self.ask(&others, b"gone");
             let mut draft = cx.draft();
             draft.payload().extend_from_slice(b"gone");
-            cx.broadcast(others, draft.finish(Opcode::Text), EVENT);
+            cx.broadcast(&others, None, draft.finish(Opcode::Text), EVENT);
         }
     }
 }

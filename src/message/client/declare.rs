@@ -220,7 +220,7 @@ macro_rules! verbs {
             /// `bad_request` naming the field that is missing or wrong, with an example.
             pub fn from_json(verb: Verb, text: &$a str) -> Result<Self, Fault> {
                 match verb { $( Verb::$name => {
-                    let Ok(it) = serde_json::from_str::<$name $(<$lt>)?>(text) else {
+                    let Ok(it) = members::read::<$name $(<$lt>)?>(text) else {
                         return Err(refusal::explain(verb, text));
                     };
                     $( if !it.$field.fits() {

@@ -6,6 +6,7 @@
 
 #[macro_use]
 mod declare;
+mod members;
 mod nested;
 mod refusal;
 mod rows;

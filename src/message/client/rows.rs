@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::value::{ClientInfo, Implicit, Position, Secret, Text, Value};
-use super::{Access, Kind, Order, Parameter, Presence, Rate, refusal};
+use super::{Access, Kind, Order, Parameter, Presence, Rate, members, refusal};
 use crate::message::fault::Fault;
 use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;

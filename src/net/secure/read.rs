@@ -189,7 +189,7 @@ impl<H: Handler> EventLoop<H> {
             "connection broken"
         };
         if let Some(connection) = self.connection(id) {
-            let peer = connection.peer.address;
+            let peer = connection.peer.address();
             let peer = peer.map_or_else(String::new, |address| format!(" with {address}"));
             log::info!("[{id:?}] TLS {step}{peer}: {}", failure.text);
         }

@@ -12,6 +12,8 @@ use std::ops::Range;
 
 /// Empty lines skipped before a request line.
 const EMPTY_LINES_MAX: u8 = 4;
+/// Few lines of a head are longer.
+const LINE_BYTES_USUAL: usize = 128;
 
 /// Gathers a head. Owns no memory before the first byte.
 #[derive(Default)]
@@ -38,6 +40,12 @@ impl Reader {
         at: &mut usize,
         limits: &Limits,
     ) -> Result<bool, Error> {
+        if self.is_untouched() {
+            // Room for what has come, at once: a head mostly comes in one piece.
+            let come = bytes.len().saturating_sub(*at).min(limits.head_bytes);
+            self.bytes.reserve_exact(come);
+            self.line.reserve_exact(come.min(LINE_BYTES_USUAL));
+        }
         loop {
             let left = limits.head_bytes.saturating_sub(self.bytes.len());
             let line_bytes = limits.request_line_bytes.saturating_add(2);
@@ -105,15 +113,15 @@ impl Reader {
             // What follows a CONNECT may be meant for a tunnel, never for us.
             keep_alive: facts.keep_alive && method != "CONNECT",
             expects_continue: facts.expects_continue,
-            bytes: Vec::new(),
+            bytes: Bytes::Other(Vec::new()),
         };
-        Ok(Head { bytes: self.bytes, ..head })
+        Ok(Head { bytes: Bytes::new(self.bytes), ..head })
     }
 }
 
 /// A head that was accepted: its bytes, and where in them the parts are.
 pub(super) struct Head {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     method: Range<usize>,
     target: Range<usize>,
     path: Range<usize>,
@@ -124,6 +132,25 @@ pub(super) struct Head {
     pub(super) framing: Framing,
     keep_alive: bool,
     pub(super) expects_continue: bool,
+}
+
+/// The bytes of a head. Nearly all are text, which is found out once and not for each part.
+enum Bytes {
+    Text(String),
+    Other(Vec<u8>),
+}
+
+impl Bytes {
+    fn new(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|error| Self::Other(error.into_bytes()), Self::Text)
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Other(bytes) => bytes,
+        }
+    }
 }
 
 impl Head {
@@ -150,12 +177,17 @@ impl Head {
     /// The field at `index`: its name as sent, its value without white space round it.
     pub(super) fn field(&self, index: usize) -> Option<(&str, &[u8])> {
         let (name, value) = self.fields.get(index)?;
-        Some((self.text(name), self.bytes.get(value.clone()).unwrap_or_default()))
+        Some((self.text(name), self.bytes.as_slice().get(value.clone()).unwrap_or_default()))
     }
 
     fn text(&self, range: &Range<usize>) -> &str {
-        let bytes = self.bytes.get(range.clone()).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
+        match &self.bytes {
+            Bytes::Text(text) => text.get(range.clone()).unwrap_or_default(),
+            Bytes::Other(bytes) => {
+                let bytes = bytes.get(range.clone()).unwrap_or_default();
+                std::str::from_utf8(bytes).unwrap_or_default()
+            }
+        }
     }
 }
 

@@ -32,29 +32,13 @@ pub(super) fn apply_down(
     to: usize,
     key: [u8; 4],
 ) -> Option<bool> {
-    let window = bytes.get_mut(to..from.end)?;
     let gap = from.start.checked_sub(to)?;
-    from.end.checked_sub(from.start)?;
-    let mut mask = Mask::new(key);
-    let mut left = window;
-    // A block is read whole before it is written lower down: nothing unread is overwritten.
-    while let Some(block) = left.get(gap..).and_then(|unread| unread.first_chunk()) {
-        let mut block: Block = *block;
-        mask.apply(&mut block);
-        let (place, rest) = left.split_first_chunk_mut()?;
-        *place = block;
-        left = rest;
+    let len = from.end.checked_sub(from.start)?;
+    let window = bytes.get_mut(to..from.end)?;
+    if gap > 0 {
+        window.copy_within(gap.., 0);
     }
-    let unread = left.get(gap..)?;
-    if unread.is_empty() {
-        return Some(mask.saw_ascii());
-    }
-    let mut block: Block = [0; BLOCK_BYTES];
-    let tail = block.get_mut(..unread.len())?;
-    tail.copy_from_slice(unread);
-    mask.apply_to_tail(tail);
-    left.get_mut(..tail.len())?.copy_from_slice(tail);
-    Some(mask.saw_ascii())
+    Some(apply(window.get_mut(..len)?, key))
 }
 
 /// A key as wide as a block, and every bit that was seen set in what came out.

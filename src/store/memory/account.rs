@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::{KEPT_AFTER_END_MS, NewSession, Refusal, Written, fold, free_name};
-use super::state::{Login, State, User};
+use super::state::{Account, Login, State, User};
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use crate::message::record::{Profile, Session};
@@ -19,7 +19,7 @@ impl State {
         password: &Arc<str>,
         session: &NewSession,
     ) -> Result<Written, Refusal> {
-        if self.names.contains_key(&fold(username)) {
+        if self.names.contains_key(&*fold(username)) {
             return Err(Refusal::NameTaken);
         }
         if self.users.contains_key(user) || self.sessions.contains_key(&session.id) {
@@ -36,7 +36,7 @@ impl State {
         password: &Arc<str>,
         session: &NewSession,
     ) -> Result<Written, Refusal> {
-        if self.user(user)?.password.as_ref() != Some(password) {
+        if self.user(user)?.account.as_ref().map(|account| &account.password) != Some(password) {
             return Err(Refusal::SessionOver);
         }
         if self.sessions.contains_key(&session.id) {
@@ -53,10 +53,8 @@ impl State {
         keep: Option<Id>,
     ) -> Result<Written, Refusal> {
         let found = self.users.get_mut(user).ok_or(Refusal::NoUser)?;
-        if found.password.as_ref() != Some(old) {
-            return Err(Refusal::SessionOver);
-        }
-        found.password = Some(Arc::clone(new));
+        let account = found.account.as_mut().filter(|account| account.password == *old);
+        account.ok_or(Refusal::SessionOver)?.password = Arc::clone(new);
         self.revoke_sessions(user, keep)
     }
 
@@ -84,13 +82,18 @@ impl State {
             username: Arc::clone(username),
             display_name: Arc::clone(display_name),
         };
-        self.names.insert(fold(username), id.clone());
-        self.displays.insert((fold(display_name), fold(username)));
+        let (name, display) = (folded(username), folded(display_name));
+        if name != display {
+            self.displays.insert((display, Arc::clone(&name)));
+        }
+        self.names.insert(name, id.clone());
+        let account = |password: &Arc<str>| {
+            Box::new(Account { password: Arc::clone(password), sessions: BTreeSet::new() })
+        };
         let user = User {
             profile: profile.clone(),
-            password: password.cloned(),
             chats: BTreeSet::new(),
-            sessions: BTreeSet::new(),
+            account: password.map(account),
         };
         self.users.insert(id.clone(), user);
         profile
@@ -103,15 +106,16 @@ impl State {
         new: &NewSession,
     ) -> Result<Written, Refusal> {
         let user = self.users.get_mut(id).ok_or(Refusal::NoUser)?;
+        let account = user.account.as_mut().ok_or(Refusal::NoUser)?;
         let sessions = &mut self.sessions;
-        user.sessions.retain(|id| {
+        account.sessions.retain(|id| {
             let over = sessions.get(id).is_none_or(|login| forgotten(login.expires_ms, now));
             if over {
                 sessions.remove(id);
             }
             !over
         });
-        user.sessions.insert(new.id);
+        account.sessions.insert(new.id);
         let session = Session {
             id: new.id,
             created_at: self.stamp,
@@ -135,7 +139,8 @@ impl State {
             return Ok(Written::SignedIn { user: known.profile.clone(), session: None });
         }
         let taken = |name: &str| Ok::<_, Refusal>(self.names.contains_key(name));
-        let username: Arc<str> = Arc::from(free_name(id.as_str(), name, taken)?);
+        let name = free_name(id.as_str(), name, taken)?;
+        let username = if name == *id.0 { Arc::clone(&id.0) } else { Arc::from(name) };
         let user = self.add_user(id, &username, &username, None);
         Ok(Written::SignedIn { user, session: None })
     }
@@ -175,7 +180,8 @@ impl State {
         keep: Option<Id>,
     ) -> Result<Written, Refusal> {
         let mut ended = Vec::new();
-        for id in self.users.get(user).ok_or(Refusal::NoUser)?.sessions.iter() {
+        let account = self.users.get(user).ok_or(Refusal::NoUser)?.account.as_ref();
+        for id in account.iter().flat_map(|account| &account.sessions) {
             if let Some(login) = self.sessions.get_mut(id)
                 && !login.revoked
                 && Some(*id) != keep
@@ -201,6 +207,12 @@ impl State {
         self.revoked_until.insert((end, Arc::clone(jti)));
         Written::Revoked { sessions: vec![] }
     }
+}
+
+/// The name without case; the same block when it has none to lose.
+fn folded(name: &Arc<str>) -> Arc<str> {
+    let folded = fold(name);
+    if folded == **name { Arc::clone(name) } else { folded.into() }
 }
 
 /// Whether what ended at `end_ms` need not be remembered any more.

@@ -51,7 +51,7 @@ impl State {
         match &new.target {
             Target::Chat(chat) => Ok((Some(*chat), None)),
             Target::User { username, chat } => {
-                let other = self.names.get(&fold(username)).ok_or(Refusal::NoUser)?;
+                let other = self.names.get(&*fold(username)).ok_or(Refusal::NoUser)?;
                 let known = self.find_dm(*chat, &new.sender, other)?;
                 Ok((known, known.is_none().then(|| (*chat, other.clone()))))
             }

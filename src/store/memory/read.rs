@@ -13,7 +13,7 @@ impl State {
     pub(super) fn read(&self, read: &Read) -> Result<Found, Refusal> {
         Ok(match read {
             Read::Credentials { username } => {
-                let user = self.names.get(&fold(username));
+                let user = self.names.get(&*fold(username));
                 Found::Credentials(user.and_then(|user| self.credentials(user)))
             }
             Read::CredentialsOf { user } => Found::Credentials(self.credentials(user)),
@@ -49,11 +49,12 @@ impl State {
 
     fn credentials(&self, user: &UserId) -> Option<(Profile, Arc<str>)> {
         let user = self.users.get(user)?;
-        Some((user.profile.clone(), Arc::clone(user.password.as_ref()?)))
+        Some((user.profile.clone(), Arc::clone(&user.account.as_ref()?.password)))
     }
 
     fn live_sessions(&self, user: &UserId, now_ms: u64) -> Found {
-        let ids = self.users.get(user).map(|user| user.sessions.iter());
+        let account = self.users.get(user).and_then(|user| user.account.as_ref());
+        let ids = account.map(|account| account.sessions.iter());
         let logins = ids.into_iter().flatten().filter_map(|id| self.sessions.get(id));
         let mut live: Vec<_> = logins
             .filter(|login| !login.revoked && login.expires_ms > now_ms)
@@ -64,17 +65,17 @@ impl State {
     }
 
     fn search_users(&self, query: &str, limit: u32) -> Found {
-        let query = fold(query);
+        let query: Arc<str> = fold(query).into();
         let by_name = self
             .names
             .range(query.clone()..)
-            .take_while(|(name, _)| name.starts_with(&query))
+            .take_while(|(name, _)| name.starts_with(&*query))
             .map(|(_, id)| id);
         let by_display = self
             .displays
-            .range((query.clone(), String::new())..)
-            .take_while(|(display, _)| display.starts_with(&query))
-            .filter(|(_, name)| !name.starts_with(&query))
+            .range((query.clone(), Arc::default())..)
+            .take_while(|(display, _)| display.starts_with(&*query))
+            .filter(|(_, name)| !name.starts_with(&*query))
             .filter_map(|(_, name)| self.names.get(name));
         let found = by_name.chain(by_display).take(limit as usize);
         Found::Users(found.filter_map(|id| self.users.get(id)).map(|u| u.profile.clone()).collect())

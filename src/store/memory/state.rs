@@ -22,9 +22,9 @@ pub(super) struct State {
     pub(super) stamp: Timestamp,
     pub(super) users: BTreeMap<UserId, User>,
     /// By name without case.
-    pub(super) names: BTreeMap<String, UserId>,
-    /// Display name and name, both without case.
-    pub(super) displays: BTreeSet<(String, String)>,
+    pub(super) names: BTreeMap<Arc<str>, UserId>,
+    /// Display name and name, both without case, of those who have two.
+    pub(super) displays: BTreeSet<(Arc<str>, Arc<str>)>,
     pub(super) sessions: BTreeMap<Id, Login>,
     /// By `jti`: when it may be forgotten.
     pub(super) revoked_tokens: BTreeMap<Arc<str>, u64>,
@@ -43,8 +43,15 @@ pub(super) struct State {
 #[derive(Clone, Debug)]
 pub(super) struct User {
     pub(super) profile: Profile,
-    pub(super) password: Option<Arc<str>>,
     pub(super) chats: BTreeSet<Id>,
+    /// Only who has registered has one.
+    pub(super) account: Option<Box<Account>>,
+}
+
+/// What a user of our own logs in with, and has logged in.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) password: Arc<str>,
     pub(super) sessions: BTreeSet<Id>,
 }
 

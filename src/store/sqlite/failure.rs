@@ -33,12 +33,15 @@ impl From<rusqlite::Error> for Failure {
 
 /// The port's error for one of SQLite's.
 pub(super) fn error(error: &rusqlite::Error) -> Error {
-    let words = || Arc::from(error.to_string());
     let Some(code) = error.sqlite_extended_error_code() else {
-        return Error::Unavailable(words());
+        return Error::Unavailable(Arc::from(error.to_string()));
     };
+    // SQLite's words say "disk I/O error" of thirty things; the code tells them apart.
+    let words = || Arc::from(format!("{error}, code {code}"));
     match code & 0xff {
         ffi::SQLITE_FULL => Error::Full,
+        // The index that readers share could not grow: the log may have had room, the index had not.
+        ffi::SQLITE_IOERR if code == ffi::SQLITE_IOERR_SHMSIZE => Error::Full,
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Error::Fatal(words()),
         ffi::SQLITE_IOERR if in_doubt(code) => Error::Fatal(words()),
         _ => Error::Unavailable(words()),
@@ -58,7 +61,6 @@ const fn in_doubt(code: i32) -> bool {
             | ffi::SQLITE_IOERR_RDLOCK
             | ffi::SQLITE_IOERR_UNLOCK
             | ffi::SQLITE_IOERR_SHMOPEN
-            | ffi::SQLITE_IOERR_SHMSIZE
             | ffi::SQLITE_IOERR_SHMLOCK
             | ffi::SQLITE_IOERR_SHMMAP
             | ffi::SQLITE_IOERR_GETTEMPPATH
@@ -89,13 +91,13 @@ mod tests {
             ffi::SQLITE_LOCKED,
             ffi::SQLITE_NOMEM,
             ffi::SQLITE_IOERR_NOMEM,
-            ffi::SQLITE_IOERR_SHMSIZE,
             ffi::SQLITE_READONLY,
             ffi::SQLITE_CONSTRAINT,
         ] {
             assert!(matches!(meaning(code), Error::Unavailable(_)), "{code}");
         }
         assert_eq!(meaning(ffi::SQLITE_FULL), Error::Full);
+        assert_eq!(meaning(ffi::SQLITE_IOERR_SHMSIZE), Error::Full);
         let ours = error(&rusqlite::Error::InvalidQuery);
         assert!(matches!(ours, Error::Unavailable(_)));
     }

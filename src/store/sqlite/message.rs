@@ -12,6 +12,7 @@ use super::batch::Batch;
 use super::failure::Failure;
 use super::log::kind;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
+use crate::base::failpoint::{self, Plant, Point};
 use crate::base::id::{Id, UserId};
 use crate::message::record::{ChatMessage, MemberRole, RoomEvent, UserCard};
 
@@ -30,7 +31,7 @@ impl Batch<'_> {
             seq: seat.last_seq + 1,
             sender: UserCard { id: new.sender.clone(), username: Arc::clone(&seat.username) },
             content: Arc::clone(&new.content),
-            client_id: new.client_id.clone(),
+            client_id: new.client_id.clone().filter(|_| !failpoint::planted(Plant::NoDedupKey)),
             reply_to: new.reply_to,
             metadata: kept(new.metadata.as_ref()),
             created_at: self.stamp,
@@ -118,6 +119,7 @@ impl Batch<'_> {
         self.insert_log(seat.chat, offset, kind::MESSAGE, seat.user, seq, None)?;
         self.execute(COUNTERS, (seat.chat, seq, int(offset), at))?;
         self.execute(READ, (seat.chat, seat.user, seq))?;
+        failpoint::hit(Point::AfterInsert);
         Ok(())
     }
 

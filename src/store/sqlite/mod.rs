@@ -25,6 +25,7 @@ use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, DEFAULT_NAME};
 
 use super::{Error, Reader, Store, Write, Written};
+use crate::base::failpoint::{self, Plant, Point};
 use crate::base::now::Now;
 use crate::base::time::Timestamp;
 use batch::Batch;
@@ -150,6 +151,10 @@ impl SqliteStore {
         out: &mut Vec<Result<Written, Error>>,
         guard: Guard,
     ) -> Result<(), Stopped> {
+        failpoint::hit(Point::BeforeBegin);
+        if failpoint::planted(Plant::AckBeforeCommit) && !self.conn.is_autocommit() {
+            self.execute("COMMIT")?;
+        }
         self.execute("BEGIN IMMEDIATE")?;
         let writer = Batch { conn: &self.conn, stamp: self.stamp, now };
         for write in batch {
@@ -187,7 +192,10 @@ impl SqliteStore {
             }
             out.push(outcome);
         }
-        self.execute("COMMIT")?;
+        if !failpoint::planted(Plant::AckBeforeCommit) {
+            self.execute("COMMIT")?;
+        }
+        failpoint::hit(Point::AfterCommit);
         Ok(())
     }
 
@@ -221,7 +229,9 @@ impl SqliteStore {
             return Ok(());
         }
         self.checkpointed = in_wal;
+        failpoint::hit(Point::Checkpoint);
         let done = self.conn.wal_checkpoint_v2(DEFAULT_NAME, CheckpointMode::PASSIVE);
+        failpoint::hit(Point::Checkpoint);
         match done.map_err(|error| failure::error(&error)) {
             // No room or no time: what is in the WAL is as durable there.
             Ok(_) | Err(Error::Full | Error::Unavailable(_)) => Ok(()),

@@ -13,6 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{APPLICATION_ID, MIGRATIONS};
+use crate::base::failpoint::{self, Plant, Point};
 
 /// The oldest SQLite whose WAL is sound when two connections write and checkpoint at once.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -128,9 +129,9 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, OpenError> {
     make_dir(dir)?;
     let lock = lock(dir)?;
     let path = dir.join("stentor.db");
-    let unclean = std::fs::metadata(dir.join("stentor.db-wal")).is_ok_and(|wal| wal.len() > 0);
-    let fresh = make_file(dir, &path)?;
-    if fresh && unclean {
+    let unclean = harden(&dir.join("stentor.db-wal"))?;
+    let empty = make_file(dir, &path)?;
+    if empty && unclean {
         // SQLite would throw the WAL away.
         return Err(OpenError::Damaged(path, "it is empty, but its WAL is not".to_owned()));
     }
@@ -138,10 +139,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, OpenError> {
     let sql = |error| sql_error(&path, error);
     let conn = Connection::open_with_flags(&path, flags).map_err(sql)?;
     conn.busy_timeout(options.busy_timeout).map_err(sql)?;
-    if fresh {
-        // Before WAL, so that it stands in the file itself from the first moment.
-        conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
-    }
+    mark(&conn, &path)?;
     let found: u32 =
         conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
     let known = MIGRATIONS.len() as u32;
@@ -210,6 +208,40 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
+/// Says in the file whose it is, unless it is said; before WAL, so that it stands in the file itself
+/// from the first moment.
+///
+/// What the header said before is not enough: when the first start died in this very transaction,
+/// opening has just undone it.
+fn mark(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    const TABLES: &str = "SELECT count(*) FROM sqlite_schema";
+    let sql = |error| sql_error(path, error);
+    let id = conn.pragma_query_value(None, "application_id", |row| row.get::<_, u32>(0));
+    if id.map_err(sql)? == APPLICATION_ID {
+        return Ok(());
+    }
+    if conn.query_row(TABLES, [], |row| row.get::<_, i64>(0)).map_err(sql)? > 0 {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)
+}
+
+/// Brings what a killed server left in the WAL to the disk; whether there is anything.
+///
+/// A process that dies between a commit's write and its fsync leaves the commit to the kernel. The
+/// next one finds it whole, shows it, and tells its author's retry that it is stored, without
+/// writing anything; from then on it must outlive a power cut.
+fn harden(wal: &Path) -> Result<bool, OpenError> {
+    if !std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0) {
+        return Ok(false);
+    }
+    // Writable, because some systems sync only what could be written.
+    let file = OpenOptions::new().read(true).write(true).open(wal);
+    let io = |error| OpenError::Io(wal.to_owned(), error);
+    file.and_then(|file| file.sync_all()).map_err(io)?;
+    Ok(true)
+}
+
 /// Makes the file, readable by its owner only, or sees that it is ours; true when it is empty.
 fn make_file(dir: &Path, path: &Path) -> Result<bool, OpenError> {
     let io = |error| OpenError::Io(path.to_owned(), error);
@@ -236,8 +268,20 @@ fn make_file(dir: &Path, path: &Path) -> Result<bool, OpenError> {
     match length {
         0 => Ok(true),
         72 if ours => Ok(false),
+        _ if was_empty(&dir.join("stentor.db-journal")) => Ok(true),
         _ => Err(OpenError::Foreign(path.to_owned())),
     }
+}
+
+/// Whether this is the journal of a first transaction that did not end: whatever of it is in the
+/// file, whole or torn, SQLite will undo it, and nothing was there before.
+fn was_empty(journal: &Path) -> bool {
+    // The format of SQLite's rollback journal, section 3 of its file format: a magic number, and at
+    // offset 16 the pages of the database before the transaction.
+    const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    let mut head = [0; 20];
+    let read = File::open(journal).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head.starts_with(&MAGIC) && head[16..] == [0; 4]
 }
 
 fn settings(conn: &Connection, options: &Options, path: &Path) -> Result<(), OpenError> {
@@ -247,8 +291,10 @@ fn settings(conn: &Connection, options: &Options, path: &Path) -> Result<(), Ope
     if mode != "wal" {
         return Err(OpenError::Setting("journal_mode=WAL", mode));
     }
+    // FULL: a commit waits for its fsync.
+    let synchronous = if failpoint::planted(Plant::SynchronousNormal) { 1 } else { 2 };
     for (name, value) in [
-        ("synchronous", 2),
+        ("synchronous", synchronous),
         ("fullfsync", 1),
         ("checkpoint_fullfsync", 1),
         ("foreign_keys", 1),
@@ -262,7 +308,7 @@ fn settings(conn: &Connection, options: &Options, path: &Path) -> Result<(), Ope
     ] {
         conn.pragma_update(None, name, value).map_err(sql)?;
     }
-    for (name, wanted) in [("synchronous", 2), ("foreign_keys", 1)] {
+    for (name, wanted) in [("synchronous", synchronous), ("foreign_keys", 1)] {
         let got: i64 = conn.pragma_query_value(None, name, |row| row.get(0)).map_err(sql)?;
         if got != wanted {
             return Err(OpenError::Setting(name, got.to_string()));
@@ -296,10 +342,14 @@ fn check(conn: &Connection, path: &Path) -> Result<(), OpenError> {
 fn migrate(conn: &Connection, from: usize) -> rusqlite::Result<()> {
     for (version, sql) in MIGRATIONS.iter().enumerate().skip(from) {
         conn.execute_batch("BEGIN IMMEDIATE")?;
+        failpoint::hit(Point::Migration);
         let done = conn
             .execute_batch(sql)
+            .inspect(|()| failpoint::hit(Point::Migration))
             .and_then(|()| conn.pragma_update(None, "user_version", (version + 1) as u32))
+            .inspect(|()| failpoint::hit(Point::Migration))
             .and_then(|()| conn.execute_batch("COMMIT"));
+        failpoint::hit(Point::Migration);
         if let Err(error) = done {
             // The first error is the one to tell; a failed rollback leaves it to the next start.
             let _ = conn.execute_batch("ROLLBACK");

@@ -46,7 +46,10 @@ fn list(value: &str) -> impl Iterator<Item = &str> {
 
 /// Whether the list `value` has the element `token`, which is ASCII, compared without case.
 fn has_token(value: &[u8], token: &str) -> bool {
-    str::from_utf8(value).is_ok_and(|value| list(value).any(|e| e.eq_ignore_ascii_case(token)))
+    // Mostly it is the only element.
+    value.eq_ignore_ascii_case(token.as_bytes())
+        || str::from_utf8(value)
+            .is_ok_and(|value| list(value).any(|e| e.eq_ignore_ascii_case(token)))
 }
 
 /// Whether a field value may be written: no line end, no other control but the tab.

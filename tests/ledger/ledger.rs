@@ -1,0 +1,110 @@
+//! What was promised: everything that publishers sent and were told, and that subscribers heard.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Chats of a data directory.
+pub(crate) const CHATS: usize = 8;
+/// Who writes.
+pub(crate) const PUBLISHERS: usize = 16;
+/// Who listens: two at each door.
+pub(crate) const SUBSCRIBERS: usize = 6;
+
+/// The chats of a publisher; each chat has six.
+pub(crate) const fn chats_of(publisher: usize) -> [usize; 3] {
+    [publisher % CHATS, (publisher + 1) % CHATS, (publisher + 3) % CHATS]
+}
+
+/// The user id of a publisher or, behind them, of a subscriber.
+pub(crate) fn user(number: usize) -> String {
+    format!("u-{}", number + 1)
+}
+
+/// A message, by its publisher and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Name {
+    pub(crate) publisher: usize,
+    pub(crate) number: usize,
+}
+
+impl Name {
+    /// The `client_id`, which the content begins with.
+    pub(crate) fn client_id(self) -> String {
+        format!("p{}-{}", self.publisher, self.number)
+    }
+
+    /// The name that a content begins with.
+    pub(crate) fn of(content: &str) -> Option<Self> {
+        let word = content.split(' ').next()?.strip_prefix('p')?;
+        let (publisher, number) = word.split_once('-')?;
+        Some(Self { publisher: publisher.parse().ok()?, number: number.parse().ok()? })
+    }
+}
+
+/// An acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ack {
+    pub(crate) seq: u64,
+    pub(crate) id: String,
+    pub(crate) at: Instant,
+}
+
+/// A message that was sent, perhaps more than once.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) chat: usize,
+    pub(crate) padding: usize,
+    /// When it was sent first.
+    pub(crate) sent: Instant,
+    /// How often it was sent.
+    pub(crate) tries: u32,
+    pub(crate) ack: Option<Ack>,
+}
+
+impl Entry {
+    pub(crate) fn content(&self, name: Name) -> String {
+        format!("{} {}", name.client_id(), "x".repeat(self.padding))
+    }
+}
+
+/// A message as it is stored; its seq is its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) id: String,
+    pub(crate) sender: String,
+    pub(crate) content: String,
+}
+
+/// An event that a subscriber heard on the channel of a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) chat: usize,
+    pub(crate) offset: u64,
+    /// Of a message: its place and what it is; none for other events.
+    pub(crate) message: Option<(u64, Stored)>,
+}
+
+/// What happened so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally(BTreeMap<&'static str, u64>);
+
+impl Tally {
+    pub(crate) fn add(&mut self, what: &'static str, count: u64) {
+        *self.0.entry(what).or_default() += count;
+    }
+
+    pub(crate) fn get(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn join(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(what, count)| self.add(what, count));
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words: Vec<_> = self.0.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        f.write_str(&words.join(", "))
+    }
+}

@@ -1,0 +1,228 @@
+//! A publisher: sends numbered messages, keeps what is not acknowledged, and sends it again with the
+//! same `client_id` when it comes back.
+//!
+//! Law: it writes down a message before it sends it, and an ack only when it has read it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::json;
+use stentor::base::rng::Rng;
+
+use crate::ledger::{Ack, Entry, Name, Tally, chats_of};
+use crate::process::pause;
+use crate::wire::{Client, DEADLINE, Door, is_reply};
+
+/// What all publishers of a cycle share.
+#[derive(Default)]
+pub(crate) struct Pulse {
+    /// Acks so far.
+    pub(crate) acks: AtomicU64,
+    /// Refusals by a full disk so far.
+    pub(crate) full: AtomicU64,
+}
+
+impl Pulse {
+    /// Waits until so many were acknowledged.
+    pub(crate) fn wait(&self, acks: u64) -> Result<(), String> {
+        let begun = Instant::now();
+        while self.acks.load(Ordering::Relaxed) < acks {
+            if begun.elapsed() > DEADLINE {
+                return Err(format!("not {acks} acks within {DEADLINE:?}"));
+            }
+            pause(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}
+
+/// How a cycle wants it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// Messages on their way at once. One, where a refusal is possible: what was refused is sent
+    /// again, and behind it nothing may have been stored.
+    pub(crate) window: usize,
+    /// The longest content, more or less, in bytes.
+    pub(crate) padding: u64,
+    /// Errors that the fault excuses.
+    pub(crate) excused: &'static [&'static str],
+}
+
+/// One that writes.
+pub(crate) struct Publisher {
+    pub(crate) number: usize,
+    pub(crate) token: String,
+    /// Everything it sent, by its number.
+    pub(crate) entries: Vec<Entry>,
+    /// Sent and not acknowledged, in order.
+    pending: Vec<usize>,
+    rng: Rng,
+    pub(crate) tally: Tally,
+}
+
+#[derive(Deserialize)]
+struct Reply<'a> {
+    status: &'a str,
+    request_id: Option<&'a str>,
+    code: Option<String>,
+    data: Option<Data<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    message: Option<Message<'a>>,
+    #[serde(default)]
+    duplicate: bool,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    id: &'a str,
+    seq: u64,
+}
+
+impl Publisher {
+    pub(crate) fn new(number: usize, token: String, rng: Rng) -> Self {
+        let (entries, pending, tally) = (Vec::new(), Vec::new(), Tally::default());
+        Self { number, token, entries, pending, rng, tally }
+    }
+
+    /// How many messages wait for their ack.
+    pub(crate) const fn unknown(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Writes until the server is gone.
+    pub(crate) fn run(
+        &mut self,
+        address: &str,
+        chats: &[String],
+        manner: Manner,
+        pulse: &Pulse,
+    ) -> Result<(), String> {
+        let Some(mut client) = Client::arrive(address, Door::of(self.number), &self.token)? else {
+            return Ok(());
+        };
+        if client.is_compressed() {
+            self.tally.add("compressed publishers", 1);
+        }
+        // First what nobody answered, in its order; then something that was answered.
+        let mut again: VecDeque<usize> = self.pending.iter().copied().collect();
+        self.tally.add("retries", again.len() as u64);
+        for _ in 0..2 {
+            again.extend(self.acknowledged());
+        }
+        let mut flight: VecDeque<usize> = VecDeque::new();
+        loop {
+            while flight.len() < manner.window {
+                let number = again.pop_front().unwrap_or_else(|| self.write_down(manner));
+                let name = self.name(number);
+                let entry = &mut self.entries[number];
+                entry.tries += 1;
+                let request = json!({"type": "message", "chat_id": chats[entry.chat],
+                    "content": entry.content(name), "client_id": name.client_id(),
+                    "request_id": name.client_id()});
+                if client.say(&request).is_none() {
+                    // What it said before it went counts all the same.
+                    while self.hear(&mut client, &mut flight, &mut again, manner, pulse)? {}
+                    return Ok(());
+                }
+                flight.push_back(number);
+            }
+            if !self.hear(&mut client, &mut flight, &mut again, manner, pulse)? {
+                return Ok(());
+            }
+        }
+    }
+
+    const fn name(&self, number: usize) -> Name {
+        Name { publisher: self.number, number }
+    }
+
+    fn acknowledged(&mut self) -> Option<usize> {
+        let number = self.rng.below((self.entries.len() as u64).max(1)) as usize;
+        self.entries.get(number).filter(|entry| entry.ack.is_some()).map(|_| number)
+    }
+
+    /// A new message.
+    fn write_down(&mut self, manner: Manner) -> usize {
+        let chat = chats_of(self.number)[self.rng.below(3) as usize];
+        let padding = match self.rng.below(8) {
+            0 => self.rng.below(manner.padding),
+            _ => self.rng.below(100),
+        };
+        let (padding, sent) = (padding as usize, Instant::now());
+        self.entries.push(Entry { chat, padding, sent, tries: 0, ack: None });
+        self.pending.push(self.entries.len() - 1);
+        self.entries.len() - 1
+    }
+
+    /// The next reply; false when the server is gone.
+    fn hear(
+        &mut self,
+        client: &mut Client,
+        flight: &mut VecDeque<usize>,
+        again: &mut VecDeque<usize>,
+        manner: Manner,
+        pulse: &Pulse,
+    ) -> Result<bool, String> {
+        let text = loop {
+            match client.next()? {
+                Some(text) if is_reply(&text) => break text,
+                Some(_) => {}
+                None => return Ok(false),
+            }
+        };
+        let wrong = |why: &str| Err(format!("{why}: {text}"));
+        let Ok(reply) = serde_json::from_str::<Reply<'_>>(&text) else {
+            return wrong("no reply to a message");
+        };
+        let Some(number) = flight.pop_front() else { return wrong("nothing was asked") };
+        let name = self.name(number);
+        if reply.request_id != Some(&name.client_id()) {
+            return wrong("the reply to another message");
+        }
+        if reply.status != "ok" {
+            let code = reply.code.unwrap_or_default();
+            if client.was_stopped() && code == "storage_unavailable" {
+                // Whatever it is that was not answered in time: it waits for the next cycle.
+                return Ok(false);
+            }
+            if !manner.excused.contains(&code.as_str()) {
+                return wrong("refused without a reason");
+            }
+            self.tally.add(if code == "storage_full" { "storage_full" } else { "refusals" }, 1);
+            pulse.full.fetch_add(u64::from(code == "storage_full"), Ordering::Relaxed);
+            if self.entries[number].ack.is_none() {
+                again.push_front(number);
+            }
+            // Room comes by itself or not at all; asking faster brings none.
+            pause(Duration::from_millis(2));
+            return Ok(true);
+        }
+        let Some(Data { message: Some(message), duplicate }) = reply.data else {
+            return wrong("an ok without a message");
+        };
+        let ack = Ack { seq: message.seq, id: message.id.to_owned(), at: Instant::now() };
+        pulse.acks.fetch_add(1, Ordering::Relaxed);
+        self.tally.add("acks", 1);
+        self.tally.add("duplicates told", u64::from(duplicate));
+        if duplicate && self.entries[number].tries < 2 {
+            return wrong("the first of its client_id is told to be a duplicate");
+        }
+        match &self.entries[number].ack {
+            Some(first) if !duplicate || (first.seq, &first.id) != (ack.seq, &ack.id) => {
+                wrong(&format!("a retry of what was acknowledged before ({first:?}) is new"))
+            }
+            Some(_) => Ok(true),
+            None => {
+                self.entries[number].ack = Some(ack);
+                self.pending.retain(|pending| *pending != number);
+                Ok(true)
+            }
+        }
+    }
+}
