@@ -228,12 +228,11 @@ impl<H: Handler> Engine<H> {
                 payload.drain(..range.start);
                 if lent.kind == Kind::Line {
                     payload.push(b'\n');
-                } else {
-                    let header =
-                        encoder::header(opcode(lent.kind), true, false, payload.len() as u64);
-                    self.push(to, Bytes::Raw(header.to_vec()), tag, out);
+                    return self.push(to, Bytes::Raw(payload), tag, out);
                 }
-                self.push(to, Bytes::Raw(payload), tag, out);
+                let header = encoder::header(opcode(lent.kind), true, false, payload.len() as u64);
+                self.push(to, Bytes::Raw(header.to_vec()), tag, out);
+                self.push(to, Bytes::Rest(payload), tag, out);
             }
         }
     }

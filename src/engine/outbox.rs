@@ -27,8 +27,11 @@ pub(super) enum Bytes {
     /// Many messages in the framing of their door.
     Block(Arc<[u8]>),
     Own(OwnFrame, Door),
-    /// Framed already: HTTP, control frames, what was lent and not taken.
+    /// Framed already: HTTP, control frames.
     Raw(Vec<u8>),
+    /// What makes sense of what went before, or of all that comes after: the rest of a frame, and the
+    /// response to an upgrade.
+    Rest(Vec<u8>),
 }
 
 impl Bytes {
@@ -39,7 +42,7 @@ impl Bytes {
             Self::Block(bytes) => bytes,
             Self::Own(frame, Door::WebSocket) => frame.websocket(),
             Self::Own(frame, Door::Lines) => frame.line(),
-            Self::Raw(bytes) => bytes,
+            Self::Raw(bytes) | Self::Rest(bytes) => bytes,
         }
     }
 }
@@ -138,7 +141,7 @@ impl Outbox {
         debug_assert_eq!(self.head, 0, "lent bytes go out before anything is queued");
         if !rest.is_empty() {
             self.bytes += rest.len();
-            let bytes = Bytes::Raw(rest.to_vec());
+            let bytes = Bytes::Rest(rest.to_vec());
             self.entries.push_front(Entry { bytes, tag: Tag::REPLY });
         }
     }
@@ -199,9 +202,12 @@ impl Outbox {
     }
 
     /// Forgets what has not begun to go out: the connection closes, and its last word must follow
-    /// a whole frame.
+    /// a whole frame, and the response to an upgrade.
     pub(super) fn clear(&mut self) {
-        self.entries.truncate(usize::from(self.head > 0));
+        let begun = usize::from(self.head > 0);
+        let behind = self.entries.iter().skip(begun);
+        let rest = behind.take_while(|entry| matches!(entry.bytes, Bytes::Rest(_))).count();
+        self.entries.truncate(begun + rest);
         self.bytes = self.counted();
     }
 
@@ -294,5 +300,30 @@ mod tests {
         outbox.push(raw("x"), Tag::REPLY, 100, &mut Spares::default());
         outbox.clear();
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn clearing_keeps_the_rest_of_a_frame_and_what_opens_the_stream() {
+        let rest = |text: &str| Bytes::Rest(text.as_bytes().to_vec());
+        let left = |entries: [Bytes; 3], sent| {
+            let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+            for bytes in entries {
+                outbox.push(bytes, Tag::REPLY, 100, &mut spares);
+            }
+            outbox.sent(sent, &mut spares);
+            outbox.clear();
+            let left: Vec<u8> = outbox.parts().flatten().copied().collect();
+            assert_eq!(left.len(), outbox.bytes());
+            String::from_utf8(left).unwrap()
+        };
+        assert_eq!(left([rest("101"), raw("frame"), raw("more")], 0), "101");
+        for (sent, kept) in [(0, ""), (1, "dpay"), (2, "pay"), (3, "ay"), (5, "")] {
+            assert_eq!(left([raw("hd"), rest("pay"), raw("more")], sent), kept, "{sent}");
+        }
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        outbox.push_front(b"half of a frame");
+        outbox.push(raw("more"), Tag::REPLY, 100, &mut spares);
+        outbox.clear();
+        assert_eq!(outbox.parts().flatten().copied().collect::<Vec<u8>>(), b"half of a frame");
     }
 }

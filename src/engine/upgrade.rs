@@ -56,7 +56,7 @@ impl<H: Handler> Engine<H> {
         connection.terms = terms.unwrap_or_default();
         connection.transport = Transport::websocket(&self.config, extension);
         connection.since = now.monotonic.into();
-        self.push(id, Bytes::Raw(response), Tag::REPLY, out);
+        self.push(id, Bytes::Rest(response), Tag::REPLY, out);
         self.touched.push(id);
         self.open(now, id, Door::WebSocket, out);
     }
