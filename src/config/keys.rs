@@ -102,6 +102,12 @@ pub const KEYS: &[Key] = &[
         "for the head of an HTTP request and its body; then 408",
     ),
     key(
+        "limits.message_timeout_ms",
+        Deadline(|c| &mut c.engine.message_timeout_ms),
+        (1, DAY_MS),
+        "from first to last byte of a message: 30 s, on loopback 300 s; then close 1008",
+    ),
+    key(
         "limits.heartbeat_ms",
         Time(|c| &mut c.router.heartbeat_ms),
         (1, DAY_MS),

@@ -48,7 +48,7 @@ fn every_key_takes_its_default_its_bounds_and_nothing_beyond() {
 #[test]
 fn the_keys_are_those_of_the_specification() {
     let expected = "message_bytes unauthenticated_message_bytes unauthenticated_requests \
-        sniff_timeout_ms auth_timeout_ms tls_timeout_ms http_head_timeout_ms heartbeat_ms dead_ms \
+        sniff_timeout_ms auth_timeout_ms tls_timeout_ms http_head_timeout_ms message_timeout_ms heartbeat_ms dead_ms \
         messages_per_minute requests_per_second requests_burst ephemeral_per_second \
         connects_per_second_per_ip connects_burst_per_ip connections connections_per_user \
         connections_per_ip channels_per_connection parts_per_message history_page \

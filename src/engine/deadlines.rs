@@ -17,9 +17,11 @@ use crate::protocol::websocket::{Opcode, encoder};
 impl<H: Handler> Engine<H> {
     /// Everything whose time has come.
     pub(super) fn expire(&mut self, now: Now, out: &mut Outputs<H>) {
-        let mut fired = std::mem::take(&mut self.fired);
-        self.timers.expire(now.monotonic, &mut fired);
-        for key in fired.drain(..) {
+        // The next one is the last: whoever panics takes none of the others with it.
+        self.fired.reverse();
+        self.timers.expire(now.monotonic, &mut self.fired);
+        self.fired.reverse();
+        while let Some(key) = self.fired.pop() {
             match key {
                 TimerKey::Handler(timer) => {
                     self.call(now, |handler, cx| handler.deadline(cx, timer));
@@ -34,7 +36,6 @@ impl<H: Handler> Engine<H> {
                 }
             }
         }
-        self.fired = fired;
     }
 
     /// A deadline of a connection may have passed; which one is seen from its facts.
@@ -63,6 +64,9 @@ impl<H: Handler> Engine<H> {
                 None if found.answering.is_some() => {}
                 None => self.finish(now, id),
             };
+        }
+        if found.message_deadline(config).is_some_and(|at| past(at, 0)) {
+            return self.unfinished(now, id, out);
         }
         match &found.transport {
             Transport::Sniffing(_) => {
@@ -148,7 +152,7 @@ impl<H: Handler> Engine<H> {
         if found.stage == Stage::Shut && found.peer_finished {
             return self.remove_and_close(now, id, out);
         }
-        if found.tell_reading(id, out) {
+        if found.tell_reading(now, id, out) {
             let mut held = found.take_held();
             if !held.is_empty() {
                 self.touched.push(id);

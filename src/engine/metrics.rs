@@ -50,6 +50,8 @@ rows! {
         sniff_timeouts: Counter = "stentor_sniff_timeouts_total",
         /// Requests that took too long.
         http_timeouts: Counter = "stentor_http_timeouts_total",
+        /// Messages and lines that were not whole in time.
+        message_timeouts: Counter = "stentor_message_timeouts_total",
         /// Upgrades to WebSocket refused.
         upgrades_refused: Counter = "stentor_upgrades_refused_total",
         /// Connections closed because the peer broke the rules of its protocol.

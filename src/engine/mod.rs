@@ -21,10 +21,12 @@ pub mod io;
 pub mod laws;
 mod metrics;
 mod outbox;
+mod panicked;
 mod receive;
 mod run;
 mod secure;
 mod transport;
+mod unfinished;
 mod upgrade;
 
 #[cfg(test)]

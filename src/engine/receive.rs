@@ -58,6 +58,8 @@ impl<H: Handler> Engine<H> {
                 return self.unlend(id, bytes, out);
             }
         }
+        let mut inside =
+            self.connections.get(id).is_some_and(|found| found.transport.is_inside_message());
         while let Some(connection) = self.connections.get_mut(id) {
             if !connection.hears() {
                 if at < bytes.len() && connection.stage == Stage::Open && !connection.failed {
@@ -66,11 +68,20 @@ impl<H: Handler> Engine<H> {
                 break;
             }
             match connection.transport.step(&self.config, bytes, &mut at) {
-                Step::Need => break,
+                Step::Need => {
+                    if !inside && connection.transport.is_inside_message() {
+                        self.begun(now, id);
+                    }
+                    break;
+                }
                 Step::Message { kind, payload } => {
+                    inside = false;
                     self.message(now, id, kind, payload, bytes, lend, out);
                 }
-                step => self.step(now, id, step, bytes, out),
+                step => {
+                    inside &= connection.transport.is_inside_message();
+                    self.step(now, id, step, bytes, out);
+                }
             }
         }
         self.unlend(id, bytes, out);
@@ -214,14 +225,6 @@ impl<H: Handler> Engine<H> {
                 self.metrics.unspoken.add(1);
                 self.remove_and_close(now, id, out);
             }
-        }
-    }
-
-    /// The time for a request runs from its first byte, however long its connection was idle.
-    fn restart_clock(&mut self, now: Now, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.since = now.monotonic.into();
-            self.touched.push(id);
         }
     }
 
