@@ -260,6 +260,13 @@ pub const KEYS: &[Key] = &[
          http://localhost and http://127.0.0.1 on any port",
     ),
     key(
+        "http.allowed_hosts",
+        Texts(|c| &mut c.allowed_hosts),
+        (0, 0),
+        "names under which /metrics is shown, beside addresses and localhost; empty: any, on \
+         loopback none with a dot",
+    ),
+    key(
         "tls.cert",
         File(|c| &mut c.tls.cert),
         NO_BOUNDS,

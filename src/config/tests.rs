@@ -26,7 +26,7 @@ fn every_key_takes_its_default_its_bounds_and_nothing_beyond() {
         for wrong in ["", "x", "-1", "1.5", "_1", "1_", "18446744073709551616"] {
             let name = key.name;
             let needed = match name {
-                "http.allowed_origins" => continue,
+                "http.allowed_origins" | "http.allowed_hosts" => continue,
                 "tls.cert" | "tls.key" | "tls.client_ca" if !wrong.is_empty() => continue,
                 "tls.cert" | "tls.key" | "tls.client_ca" => "the path of a file",
                 "websocket.deflate" => "one of",
@@ -55,7 +55,7 @@ fn the_keys_are_those_of_the_specification() {
         logins_per_minute outbox_bytes outbox_soft_bytes outbox_soft_ms drain_ms";
     assert_eq!(lookup::of_section("limits").join(" "), expected);
     assert_eq!(lookup::of_section("tokens").join(" "), "access_s refresh_s expired_close_ms");
-    assert_eq!(lookup::of_section("http"), ["allowed_origins"]);
+    assert_eq!(lookup::of_section("http"), ["allowed_origins", "allowed_hosts"]);
     assert_eq!(lookup::of_section("tls"), ["cert", "key", "required", "client_ca", "client_auth"]);
     let websocket = ["deflate", "deflate_min_bytes", "deflate_memory_bytes"];
     assert_eq!(lookup::of_section("websocket"), websocket);

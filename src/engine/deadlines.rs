@@ -56,14 +56,7 @@ impl<H: Handler> Engine<H> {
         }
         let drain_at = found.rare().and_then(|rare| rare.drain_at);
         if drain_at.is_some_and(|at| past(at, 0)) {
-            found.rare_mut().drain_at = None;
-            let retry_ms = self.rng.below(DRAIN_RETRY_MS);
-            let close = Close { retry_ms: Some(retry_ms), ..Close::new(DRAIN, DRAIN_REASON) };
-            return match found.transport.door() {
-                Some(_) => self.close(now, id, close, out),
-                None if found.answering.is_some() => {}
-                None => self.finish(now, id),
-            };
+            return self.part(now, id, out);
         }
         if found.message_deadline(config).is_some_and(|at| past(at, 0)) {
             return self.unfinished(now, id, out);
@@ -188,6 +181,19 @@ impl<H: Handler> Engine<H> {
             self.connections.iter().map(|(key, _)| ConnectionId::from(key)).collect();
         for id in all {
             self.schedule_drain(now, id, over);
+        }
+    }
+
+    /// One of them is told now.
+    fn part(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
+        let Some(found) = self.connections.get_mut(id) else { return };
+        found.rare_mut().drain_at = None;
+        let retry_ms = self.rng.below(DRAIN_RETRY_MS);
+        let close = Close { retry_ms: Some(retry_ms), ..Close::new(DRAIN, DRAIN_REASON) };
+        match found.transport.door() {
+            Some(_) => self.close(now, id, close, out),
+            None if found.answering.is_some() => {}
+            None => self.finish(now, id),
         }
     }
 
