@@ -2,6 +2,7 @@
 
 use crate::handler::{Door, Kind};
 use crate::metrics::{labels, rows};
+use crate::protocol::http;
 
 labels! {
     /// How a connection speaks.
@@ -31,6 +32,34 @@ impl From<Door> for DoorLabel {
     }
 }
 
+labels! {
+    /// The status of a request that broke the rules of HTTP or its limits.
+    pub enum BadRequest: "status" {
+        /// Not HTTP, or HTTP that could be understood in two ways.
+        Malformed = "400",
+        /// The body is too large.
+        ContentTooLarge = "413",
+        /// The request line is too long.
+        UriTooLong = "414",
+        /// The head has too many bytes or fields.
+        HeaderFieldsTooLarge = "431",
+        /// A version of HTTP that is not spoken here.
+        VersionNotSupported = "505",
+    }
+}
+
+impl From<http::Error> for BadRequest {
+    fn from(error: http::Error) -> Self {
+        match error {
+            http::Error::BadRequest(_) => Self::Malformed,
+            http::Error::ContentTooLarge => Self::ContentTooLarge,
+            http::Error::UriTooLong => Self::UriTooLong,
+            http::Error::HeaderFieldsTooLarge => Self::HeaderFieldsTooLarge,
+            http::Error::VersionNotSupported => Self::VersionNotSupported,
+        }
+    }
+}
+
 rows! {
     /// The rows of one loop's engine.
     pub struct Metrics {
@@ -52,6 +81,8 @@ rows! {
         http_timeouts: Counter = "stentor_http_timeouts_total",
         /// Messages and lines that were not whole in time.
         message_timeouts: Counter = "stentor_message_timeouts_total",
+        /// Requests that broke the rules of HTTP or its limits, by status.
+        requests_refused: Counter[BadRequest] = "stentor_http_requests_refused_total",
         /// Upgrades to WebSocket refused.
         upgrades_refused: Counter = "stentor_upgrades_refused_total",
         /// Connections closed because the peer broke the rules of its protocol.

@@ -219,7 +219,7 @@ impl<H: Handler> Engine<H> {
             }
             Step::Request => self.request(now, id, out),
             Step::Failed(code, reason) => self.fail(now, id, code, reason, out),
-            Step::BadRequest(error) => self.answer(now, id, &error.response(), out),
+            Step::BadRequest(error) => self.bad_request(now, id, error, out),
             Step::Refused(why) => {
                 log::info!("[{id:?}] closed: {why}");
                 self.metrics.unspoken.add(1);

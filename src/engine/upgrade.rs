@@ -1,4 +1,6 @@
 //! From HTTP to WebSocket (RFC 6455 §4.2): the rules first, then the handler's word.
+//!
+//! Requests that are none end here too: they are refused and counted.
 
 use super::Engine;
 use super::compression::Negotiated;
@@ -9,7 +11,7 @@ use super::transport::Transport;
 use crate::base::id::ConnectionId;
 use crate::base::now::Now;
 use crate::handler::{Close, Door, Handler, Tag, Upgrade};
-use crate::protocol::http::{FieldValue, Request, Response};
+use crate::protocol::http::{self, FieldValue, Request, Response};
 use crate::protocol::websocket::handshake::server::{self, Head};
 
 /// A request as the handshake reads it.
@@ -59,6 +61,18 @@ impl<H: Handler> Engine<H> {
         self.push(id, Bytes::Rest(response), Tag::REPLY, out);
         self.touched.push(id);
         self.open(now, id, Door::WebSocket, out);
+    }
+
+    /// A request broke the rules: it is told so, and nothing behind it is read.
+    pub(super) fn bad_request(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        error: http::Error,
+        out: &mut Outputs<H>,
+    ) {
+        self.metrics.requests_refused.add_at(error.into(), 1);
+        self.answer(now, id, &error.response(), out);
     }
 
     fn switch(

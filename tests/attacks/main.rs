@@ -6,12 +6,17 @@
 //! bounded, so that all of it runs in a minute or so beside other tests.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+mod closing;
 mod framing;
+mod handshake;
 mod http;
 mod limits;
 mod lines;
 mod origin;
 mod peer;
 mod server;
+mod siege;
 mod slow;
+mod smuggling;
 mod sniffing;
+mod utf8;

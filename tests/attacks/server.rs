@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::peer::{Peer, http_get};
+use crate::siege::{certificate::Files, https_get};
 
 /// How much more memory may be in use after an attack: what an allocator keeps of a burst.
 const MEMORY_SLACK_KIB: u64 = 24 * 1024;
@@ -25,6 +26,8 @@ pub(crate) struct Server {
     stderr: Option<JoinHandle<String>>,
     baseline: Option<(u64, usize)>,
     bystander: Option<Bystander>,
+    /// It speaks nothing but TLS.
+    secret: bool,
 }
 
 impl Server {
@@ -33,15 +36,48 @@ impl Server {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_stentor")), settings)
     }
 
+    /// One that speaks TLS too.
+    pub(crate) fn start_secure(settings: &[&str]) -> Self {
+        let files = Files::write();
+        let tls = files.settings();
+        // Read when it starts, and then no more.
+        Self::start(&[settings, &[&tls[0], &tls[1]]].concat())
+    }
+
     /// One whose command line begins with `command`: a shell that sets limits, say.
-    pub(crate) fn start_by(mut command: Command, settings: &[&str]) -> Self {
-        command.arg("--ephemeral");
-        let (mut child, address) = spawn(command, settings);
-        let stderr = child.stderr.take().map(gather);
-        let mut this = Self { child, address, stderr, baseline: None, bystander: None };
+    pub(crate) fn start_by(command: Command, settings: &[&str]) -> Self {
+        let mut this = Self::deserted(command, settings);
         this.bystander = Some(Bystander::begin(&this.address));
         this.baseline = Some((this.memory(), this.descriptors()));
         this
+    }
+
+    /// One that speaks nothing but TLS, and therefore has no bystanders.
+    pub(crate) fn start_secret() -> Self {
+        let files = Files::write();
+        let [certificate, key] = files.settings();
+        let binary = Command::new(env!("CARGO_BIN_EXE_stentor"));
+        let mut this = Self::deserted(binary, &[&certificate, &key, "tls.required=true"]);
+        this.secret = true;
+        assert_eq!(this.page("/healthz").0, 200);
+        this.baseline = Some((this.memory(), this.descriptors()));
+        this
+    }
+
+    fn deserted(mut command: Command, settings: &[&str]) -> Self {
+        command.arg("--ephemeral");
+        let (mut child, address) = spawn(command, settings);
+        let stderr = child.stderr.take().map(gather);
+        Self { child, address, stderr, baseline: None, bystander: None, secret: false }
+    }
+
+    /// A page, by TLS where nothing else is spoken.
+    fn page(&self, path: &str) -> (u16, String) {
+        if self.secret { https_get(&self.address, path) } else { http_get(&self.address, path) }
+    }
+
+    pub(crate) const fn is_secret(&self) -> bool {
+        self.secret
     }
 
     fn of_proc(&self, name: &str) -> String {
@@ -59,9 +95,14 @@ impl Server {
         std::fs::read_dir(self.of_proc("fd")).expect("the server lives").count()
     }
 
+    /// The page of `/metrics`.
+    pub(crate) fn metrics(&self) -> String {
+        self.page("/metrics").1
+    }
+
     /// A counter or gauge of `/metrics`, all labels summed.
     pub(crate) fn metric(&self, name: &str) -> f64 {
-        let (_, body) = http_get(&self.address, "/metrics");
+        let body = self.metrics();
         let rows = body.lines().filter(|line| !line.starts_with('#'));
         rows.filter_map(|row| {
             let (key, value) = row.rsplit_once(' ')?;
@@ -72,14 +113,16 @@ impl Server {
 
     /// The attack is over and its connections are closed: the oracle is asked. Gives the log.
     pub(crate) fn judge(mut self) -> String {
-        let bystander = self.bystander.take().expect("one judgement");
-        bystander.end();
-        let (memory, descriptors) = self.baseline.expect("a baseline");
+        let (memory, mut descriptors) = self.baseline.expect("a baseline");
+        if let Some(bystander) = self.bystander.take() {
+            bystander.end();
+            descriptors -= 2;
+        }
         // The two bystanders are gone, and so is everyone else.
         let begun = Instant::now();
-        while self.descriptors() > descriptors - 2 {
+        while self.descriptors() > descriptors {
             assert!(begun.elapsed() < PATIENCE, "{} descriptors stay open", self.descriptors());
-            assert_eq!(http_get(&self.address, "/healthz").0, 200);
+            assert_eq!(self.page("/healthz").0, 200);
         }
         let after = self.memory();
         assert!(after < memory + MEMORY_SLACK_KIB, "{memory} KiB before, {after} KiB after");
