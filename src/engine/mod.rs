@@ -28,6 +28,7 @@ mod secure;
 mod transport;
 mod unfinished;
 mod upgrade;
+mod whole;
 
 #[cfg(test)]
 mod tests;

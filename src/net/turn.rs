@@ -203,15 +203,21 @@ impl<H: Handler> EventLoop<H> {
             engine.input(now, Input::Received { connection: id, bytes: &mut *bytes }, out);
         };
         let went = self.guarded(input).is_some();
-        let mut lent = out.lent.take();
+        let lent = out.lent.take();
         if !went {
-            if let Some(lent) = lent.take() {
-                self.engine.refused(id, &bytes[lent]);
-            }
-            self.part(id, out);
+            self.broken(id, lent.map_or(&[], |lent| &bytes[lent]), out);
+            return 0..0;
         }
         self.carry_out(out);
         lent.map_or(0..0, |lent| start + lent.start..start + lent.end)
+    }
+
+    /// The engine panicked over what came; these are the answers to what came before.
+    #[cold]
+    fn broken(&mut self, id: ConnectionId, answers: &[u8], out: &mut Outputs<H>) {
+        self.engine.refused(id, answers);
+        self.part(id, out);
+        self.carry_out(out);
     }
 
     /// Parts with a connection whose input made the engine panic: with a word, if that goes well.
