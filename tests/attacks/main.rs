@@ -8,11 +8,13 @@
 
 mod closing;
 mod deflate;
+mod exhaustion;
 mod framing;
 mod handshake;
 mod http;
 mod limits;
 mod lines;
+mod names;
 mod origin;
 mod peer;
 mod server;
@@ -20,4 +22,6 @@ mod siege;
 mod slow;
 mod smuggling;
 mod sniffing;
+mod tls;
+mod unfinished;
 mod utf8;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 /// With all their labels, but those of [`BYSTANDERS`].
-const WATCHED: [&str; 19] = [
+const WATCHED: [&str; 21] = [
     "stentor_auth_failures_total",
     "stentor_auth_timeouts_total",
     "stentor_connections_dead_total",
@@ -16,9 +16,11 @@ const WATCHED: [&str; 19] = [
     "stentor_connections_unspoken_total",
     "stentor_errors_total",
     "stentor_http_answers_total",
+    "stentor_http_hosts_refused_total",
     "stentor_http_requests_refused_total",
     "stentor_http_timeouts_total",
     "stentor_limited_total",
+    "stentor_message_timeouts_total",
     "stentor_net_panics_total",
     "stentor_protocol_violations_total",
     "stentor_requests_total",
