@@ -10,6 +10,7 @@ mod closing;
 mod framing;
 mod handshake;
 mod http;
+mod json;
 mod limits;
 mod lines;
 mod origin;
