@@ -102,6 +102,12 @@ pub const KEYS: &[Key] = &[
         "for the head of an HTTP request and its body; then 408",
     ),
     key(
+        "limits.message_timeout_ms",
+        Deadline(|c| &mut c.engine.message_timeout_ms),
+        (1, DAY_MS),
+        "from first to last byte of a message: 30 s, on loopback 300 s; then close 1008",
+    ),
+    key(
         "limits.heartbeat_ms",
         Time(|c| &mut c.router.heartbeat_ms),
         (1, DAY_MS),
@@ -252,6 +258,13 @@ pub const KEYS: &[Key] = &[
         (0, 0),
         "pages that may connect, as https://example.com; empty: the server's own, and on loopback \
          http://localhost and http://127.0.0.1 on any port",
+    ),
+    key(
+        "http.allowed_hosts",
+        Texts(|c| &mut c.allowed_hosts),
+        (0, 0),
+        "names under which /metrics is shown, beside addresses and localhost; empty: any, on \
+         loopback none with a dot",
     ),
     key(
         "tls.cert",

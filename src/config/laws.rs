@@ -82,6 +82,7 @@ fn names(error: &Error, written: Option<&str>) {
 fn values(config: &mut Config) -> Vec<(&'static str, String)> {
     let mut all: Vec<_> = KEYS.iter().map(|key| (key.name, key.value(config))).collect();
     all.push(("http.allowed_origins, one by one", format!("{:?}", config.allowed_origins)));
+    all.push(("http.allowed_hosts, one by one", format!("{:?}", config.allowed_hosts)));
     all
 }
 
@@ -90,10 +91,11 @@ fn written(config: &mut Config) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let line = |key: &Key| {
         let value = match key.name {
-            "http.allowed_origins" => {
-                let origins: Vec<_> =
-                    config.allowed_origins.iter().map(|text| quoted(text)).collect();
-                format!("[{}]", origins.join(", "))
+            "http.allowed_origins" | "http.allowed_hosts" => {
+                let origins = key.name == "http.allowed_origins";
+                let texts = if origins { &config.allowed_origins } else { &config.allowed_hosts };
+                let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+                format!("[{}]", texts.join(", "))
             }
             _ => match key.value(config) {
                 unset if unset.is_empty() => return String::new(),

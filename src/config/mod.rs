@@ -52,6 +52,8 @@ pub struct Config {
     pub net: net::Config,
     /// Pages that may connect; empty: the default rule of SPEC §6.
     pub allowed_origins: Vec<String>,
+    /// Names under which the pages of the operator are shown; empty: the default rule.
+    pub allowed_hosts: Vec<String>,
     /// Certificate and key, where TLS is spoken.
     pub tls: Tls,
     /// Where to listen; empty: port 5000 on loopback.

@@ -26,7 +26,7 @@ fn every_key_takes_its_default_its_bounds_and_nothing_beyond() {
         for wrong in ["", "x", "-1", "1.5", "_1", "1_", "18446744073709551616"] {
             let name = key.name;
             let needed = match name {
-                "http.allowed_origins" => continue,
+                "http.allowed_origins" | "http.allowed_hosts" => continue,
                 "tls.cert" | "tls.key" | "tls.client_ca" if !wrong.is_empty() => continue,
                 "tls.cert" | "tls.key" | "tls.client_ca" => "the path of a file",
                 "websocket.deflate" => "one of",
@@ -48,14 +48,14 @@ fn every_key_takes_its_default_its_bounds_and_nothing_beyond() {
 #[test]
 fn the_keys_are_those_of_the_specification() {
     let expected = "message_bytes unauthenticated_message_bytes unauthenticated_requests \
-        sniff_timeout_ms auth_timeout_ms tls_timeout_ms http_head_timeout_ms heartbeat_ms dead_ms \
+        sniff_timeout_ms auth_timeout_ms tls_timeout_ms http_head_timeout_ms message_timeout_ms heartbeat_ms dead_ms \
         messages_per_minute requests_per_second requests_burst ephemeral_per_second \
         connects_per_second_per_ip connects_burst_per_ip connections connections_per_user \
         connections_per_ip channels_per_connection parts_per_message history_page \
         logins_per_minute outbox_bytes outbox_soft_bytes outbox_soft_ms drain_ms";
     assert_eq!(lookup::of_section("limits").join(" "), expected);
     assert_eq!(lookup::of_section("tokens").join(" "), "access_s refresh_s expired_close_ms");
-    assert_eq!(lookup::of_section("http"), ["allowed_origins"]);
+    assert_eq!(lookup::of_section("http"), ["allowed_origins", "allowed_hosts"]);
     assert_eq!(lookup::of_section("tls"), ["cert", "key", "required", "client_ca", "client_auth"]);
     let websocket = ["deflate", "deflate_min_bytes", "deflate_memory_bytes"];
     assert_eq!(lookup::of_section("websocket"), websocket);

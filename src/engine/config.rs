@@ -16,6 +16,9 @@ pub struct Config {
     pub http_head_timeout_ms: u64,
     /// How long a request's head may be with its headers (16 KiB). Effect: 431, closed.
     pub http_head_bytes: usize,
+    /// How long a message or line may take from its first byte to its last; unset: 30 s, and 300 s
+    /// on this machine, so that a person can type. Effect: close 1008.
+    pub message_timeout_ms: Option<u64>,
     /// Silence after which WebSocket peers get a ping (30 s), and lines a word.
     pub heartbeat_ms: u64,
     /// Silence after which a WebSocket peer is dead (90 s). Effect: close 4102.
@@ -78,6 +81,7 @@ impl Default for Config {
             tls_required: false,
             http_head_timeout_ms: 10_000,
             http_head_bytes: 16 * 1024,
+            message_timeout_ms: None,
             heartbeat_ms: 30_000,
             dead_ms: 90_000,
             close_timeout_ms: 5000,
@@ -105,5 +109,12 @@ impl Config {
     pub fn sniff_timeout_ms(&self, peer: Peer) -> u64 {
         let usual = if peer.is_loopback() { 300_000 } else { 5000 };
         self.sniff_timeout_ms.unwrap_or(usual)
+    }
+
+    /// How long a message of this peer may take.
+    #[must_use]
+    pub fn message_timeout_ms(&self, peer: Peer) -> u64 {
+        let usual = if peer.is_loopback() { 300_000 } else { 30_000 };
+        self.message_timeout_ms.unwrap_or(usual)
     }
 }

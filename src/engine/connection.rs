@@ -73,7 +73,7 @@ pub(super) struct Connection {
     pub(super) truncated: bool,
     pub(super) received_at: Moment,
     pub(super) sent_at: Moment,
-    /// Since when it has been at its stage, or at its present request.
+    /// Since when it has been at its stage, or at its present request or unfinished message.
     pub(super) since: Moment,
     /// The deadline that is set, so that a later one need not be.
     pub(super) timer: Option<(TimerId, Moment)>,
@@ -182,12 +182,17 @@ impl Connection {
     /// Tells the driver when that has changed; true when what was held back may be looked at.
     pub(super) fn tell_reading<H: Handler>(
         &mut self,
+        now: Now,
         id: ConnectionId,
         out: &mut Outputs<H>,
     ) -> bool {
         let wants = self.wants_bytes();
         if wants != self.reading {
             self.reading = wants;
+            if wants && self.stage == Stage::Open {
+                // What has begun gets its time anew: we did not listen.
+                self.begin_message(now);
+            }
             out.list.push(if wants { Output::Resume(id) } else { Output::Pause(id) });
         }
         self.hears() && (self.holds() || (self.peer_finished && !self.ended))
@@ -216,8 +221,9 @@ impl Connection {
             return stage;
         }
         let slow = self.over_since().map(|since| since.plus_ms(config.outbox_soft_ms));
+        let message = self.message_deadline(config);
         let drain_at = self.rare.as_ref().and_then(|rare| rare.drain_at);
-        [stage, slow, drain_at].into_iter().flatten().min()
+        [stage, slow, drain_at, message].into_iter().flatten().min()
     }
 
     /// How long it may take to say how it speaks.

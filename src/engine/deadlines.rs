@@ -17,9 +17,11 @@ use crate::protocol::websocket::{Opcode, encoder};
 impl<H: Handler> Engine<H> {
     /// Everything whose time has come.
     pub(super) fn expire(&mut self, now: Now, out: &mut Outputs<H>) {
-        let mut fired = std::mem::take(&mut self.fired);
-        self.timers.expire(now.monotonic, &mut fired);
-        for key in fired.drain(..) {
+        // The next one is the last: whoever panics takes none of the others with it.
+        self.fired.reverse();
+        self.timers.expire(now.monotonic, &mut self.fired);
+        self.fired.reverse();
+        while let Some(key) = self.fired.pop() {
             match key {
                 TimerKey::Handler(timer) => {
                     self.call(now, |handler, cx| handler.deadline(cx, timer));
@@ -34,7 +36,6 @@ impl<H: Handler> Engine<H> {
                 }
             }
         }
-        self.fired = fired;
     }
 
     /// A deadline of a connection may have passed; which one is seen from its facts.
@@ -55,14 +56,10 @@ impl<H: Handler> Engine<H> {
         }
         let drain_at = found.rare().and_then(|rare| rare.drain_at);
         if drain_at.is_some_and(|at| past(at, 0)) {
-            found.rare_mut().drain_at = None;
-            let retry_ms = self.rng.below(DRAIN_RETRY_MS);
-            let close = Close { retry_ms: Some(retry_ms), ..Close::new(DRAIN, DRAIN_REASON) };
-            return match found.transport.door() {
-                Some(_) => self.close(now, id, close, out),
-                None if found.answering.is_some() => {}
-                None => self.finish(now, id),
-            };
+            return self.part(now, id, out);
+        }
+        if found.message_deadline(config).is_some_and(|at| past(at, 0)) {
+            return self.unfinished(now, id, out);
         }
         match &found.transport {
             Transport::Sniffing(_) => {
@@ -150,7 +147,7 @@ impl<H: Handler> Engine<H> {
         if found.stage == Stage::Shut && found.peer_finished {
             return self.remove_and_close(now, id, out);
         }
-        if found.tell_reading(id, out) {
+        if found.tell_reading(now, id, out) {
             let mut held = found.take_held();
             if !held.is_empty() {
                 self.touched.push(id);
@@ -186,6 +183,19 @@ impl<H: Handler> Engine<H> {
             self.connections.iter().map(|(key, _)| ConnectionId::from(key)).collect();
         for id in all {
             self.schedule_drain(now, id, over);
+        }
+    }
+
+    /// One of them is told now.
+    fn part(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
+        let Some(found) = self.connections.get_mut(id) else { return };
+        found.rare_mut().drain_at = None;
+        let retry_ms = self.rng.below(DRAIN_RETRY_MS);
+        let close = Close { retry_ms: Some(retry_ms), ..Close::new(DRAIN, DRAIN_REASON) };
+        match found.transport.door() {
+            Some(_) => self.close(now, id, close, out),
+            None if found.answering.is_some() => {}
+            None => self.finish(now, id),
         }
     }
 

@@ -79,6 +79,8 @@ rows! {
         sniff_timeouts: Counter = "stentor_sniff_timeouts_total",
         /// Requests that took too long.
         http_timeouts: Counter = "stentor_http_timeouts_total",
+        /// Messages and lines that were not whole in time.
+        message_timeouts: Counter = "stentor_message_timeouts_total",
         /// Requests that broke the rules of HTTP or its limits, by status.
         requests_refused: Counter[BadRequest] = "stentor_http_requests_refused_total",
         /// Upgrades to WebSocket refused.

@@ -21,11 +21,14 @@ pub mod io;
 pub mod laws;
 mod metrics;
 mod outbox;
+mod panicked;
 mod receive;
 mod run;
 mod secure;
 mod transport;
+mod unfinished;
 mod upgrade;
+mod whole;
 
 #[cfg(test)]
 mod tests;

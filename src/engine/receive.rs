@@ -11,7 +11,7 @@ use super::{DoorLabel, Engine};
 use crate::base::id::ConnectionId;
 use crate::base::now::Now;
 use crate::handler::{Close, Door, Handler, Kind, Message, Opening, Tag};
-use crate::protocol::websocket::{self, CloseCode, Opcode, Payload, encoder};
+use crate::protocol::websocket::{CloseCode, Opcode, Payload, encoder};
 use crate::protocol::{http, line};
 
 impl<H: Handler> Engine<H> {
@@ -58,6 +58,22 @@ impl<H: Handler> Engine<H> {
                 return self.unlend(id, bytes, out);
             }
         }
+        self.parse_from(now, id, bytes, at, lend, out);
+    }
+
+    /// The same from there on, in the long way.
+    #[inline(never)]
+    fn parse_from(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        bytes: &mut [u8],
+        mut at: usize,
+        lend: bool,
+        out: &mut Outputs<H>,
+    ) {
+        let mut inside =
+            self.connections.get(id).is_some_and(|found| found.transport.is_inside_message());
         while let Some(connection) = self.connections.get_mut(id) {
             if !connection.hears() {
                 if at < bytes.len() && connection.stage == Stage::Open && !connection.failed {
@@ -66,76 +82,23 @@ impl<H: Handler> Engine<H> {
                 break;
             }
             match connection.transport.step(&self.config, bytes, &mut at) {
-                Step::Need => break,
+                Step::Need => {
+                    if !inside && connection.transport.is_inside_message() {
+                        self.begun(now, id);
+                    }
+                    break;
+                }
                 Step::Message { kind, payload } => {
+                    inside = false;
                     self.message(now, id, kind, payload, bytes, lend, out);
                 }
-                step => self.step(now, id, step, bytes, out),
+                step => {
+                    inside &= connection.transport.is_inside_message();
+                    self.step(now, id, step, bytes, out);
+                }
             }
         }
         self.unlend(id, bytes, out);
-    }
-
-    /// Hands over WebSocket messages that lie whole in `bytes`, up to the first other thing.
-    fn whole_messages(
-        &mut self,
-        now: Now,
-        id: ConnectionId,
-        bytes: &mut [u8],
-        at: &mut usize,
-        out: &mut Outputs<H>,
-    ) {
-        while let Some(connection) = self.connections.get_mut(id) {
-            let Transport::WebSocket(decoder) = &connection.transport else { return };
-            let Some(limits) = decoder.common() else { return };
-            if connection.stage != Stage::Open || !connection.hears() {
-                return;
-            }
-            let alone = connection.outbox.is_empty() && !self.run.has(id);
-            // What is longer may be compressed, which is not done where it lies.
-            let plain_bytes_max = connection.terms.plain_bytes_max(&self.config);
-            // All of this stays as it is while messages only go back to where they came from.
-            loop {
-                // What is lent is to lie in one piece, so that one write takes all of it.
-                let floor = out.lent.as_ref().map(|lent| lent.end);
-                let (text, range) = match websocket::lent(limits, bytes, at, floor) {
-                    Ok(Some(found)) => found,
-                    Ok(None) => return,
-                    Err(error) => return self.not_text(now, id, error, out),
-                };
-                let kind = if text { Kind::Text } else { Kind::Binary };
-                self.metrics.received.add_at(DoorLabel::WebSocket, 1);
-                let message = Message { kind, bytes: &bytes[range.clone()] };
-                self.call(now, |handler, cx| handler.message(cx, id, message));
-                let as_it_lies = alone && range.len() <= plain_bytes_max;
-                match self.back.take_if(|back| as_it_lies && back.to == id) {
-                    Some(back) if self.give_back(&back, kind, bytes, &range, out) => {}
-                    back => self.back = back.or(self.back.take()),
-                }
-                if self.back.is_some() || !self.effects.is_empty() {
-                    self.carry_out(now, Some(Lent::within(id, kind, bytes, range, true)), out);
-                    break;
-                }
-                if *at == bytes.len() {
-                    return;
-                }
-            }
-        }
-    }
-
-    #[cold]
-    fn not_text(
-        &mut self,
-        now: Now,
-        id: ConnectionId,
-        error: websocket::Error,
-        out: &mut Outputs<H>,
-    ) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if let Transport::WebSocket(decoder) = &mut connection.transport {
-            decoder.dead(error);
-        }
-        self.fail(now, id, error.close_code().0, error.reason(), out);
     }
 
     /// A connection that is about to end has to send what it lent before that.
@@ -214,14 +177,6 @@ impl<H: Handler> Engine<H> {
                 self.metrics.unspoken.add(1);
                 self.remove_and_close(now, id, out);
             }
-        }
-    }
-
-    /// The time for a request runs from its first byte, however long its connection was idle.
-    fn restart_clock(&mut self, now: Now, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.since = now.monotonic.into();
-            self.touched.push(id);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The engine with a handler of a few words, on a clock that the tests move.
 
 mod requests;
+mod unfinished;
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -1,16 +1,20 @@
 //! What is answered to plain HTTP: one table of paths and methods (SPEC §7, RFC 9110).
 //!
 //! Law: nothing that a client sent comes back except the host it asked for, in plain text; every
-//! answer forbids sniffing, the page everything that is not its own. Limit: `Host` is not compared
-//! with a list, so a name that is rebound to this address reads these pages; what the WebSocket
-//! lets in is decided by the Origin.
+//! answer forbids sniffing, the page everything that is not its own; the inside is shown only under
+//! this server's names. Limit: what the WebSocket lets in is decided by the Origin, not here.
 
 mod host;
+mod names;
 mod page;
+mod storage;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+
+pub use names::Names;
+pub use storage::Storage;
 
 use crate::base::now::Now;
 use crate::handler;
@@ -42,6 +46,8 @@ rows! {
     pub struct Metrics {
         /// Plain HTTP requests answered, by endpoint.
         requests: Counter[Endpoint] = "stentor_http_answers_total",
+        /// Requests for the inside under a name that is not this server's.
+        hosts_refused: Counter = "stentor_http_hosts_refused_total",
     }
 }
 
@@ -74,6 +80,8 @@ const ROUTES: &[Route] = &[
 pub struct Endpoints {
     registry: Registry,
     metrics: Arc<Metrics>,
+    names: Names,
+    storage: Storage,
     draining: bool,
 }
 
@@ -81,10 +89,22 @@ impl Endpoints {
     /// Endpoints that tell what `registry` counts.
     #[must_use]
     pub fn new(registry: &Registry) -> Self {
-        Self { registry: registry.clone(), metrics: registry.block(), draining: false }
+        Self {
+            registry: registry.clone(),
+            metrics: registry.block(),
+            names: Names::default(),
+            storage: Storage::default(),
+            draining: false,
+        }
     }
 
-    fn respond(&self, endpoint: Endpoint, request: &Request<'_>) -> Response {
+    /// The names under which the inside is shown, and what tells whether the store has room.
+    #[must_use]
+    pub fn of(self, names: Names, storage: Storage) -> Self {
+        Self { names, storage, ..self }
+    }
+
+    fn respond(&self, now: Now, endpoint: Endpoint, request: &Request<'_>) -> Response {
         match endpoint {
             Endpoint::Page if page::is_wanted(request) => page::html(),
             Endpoint::Page => page::plain(request),
@@ -93,7 +113,14 @@ impl Endpoints {
             Endpoint::Ready if self.draining => {
                 Response::new(503).json(&b"{\"status\":\"draining\"}\n"[..])
             }
+            Endpoint::Ready if self.storage.is_full(now.monotonic) => {
+                Response::new(503).json(&b"{\"status\":\"storage_full\"}\n"[..])
+            }
             Endpoint::Ready => Response::new(200).json(&b"{\"status\":\"ready\"}\n"[..]),
+            Endpoint::Metrics if !self.names.allow(request.host().unwrap_or_default()) => {
+                self.metrics.hosts_refused.add(1);
+                Response::new(403).text(FOREIGN_NAME)
+            }
             Endpoint::Metrics => {
                 Response::new(200).body(metrics::CONTENT_TYPE, self.registry.render().into_bytes())
             }
@@ -105,12 +132,11 @@ impl Endpoints {
 
 impl handler::Endpoints for Endpoints {
     fn answer(&mut self, now: Now, request: &Request<'_>) -> Response {
-        let _ = now;
         let endpoint = endpoint(request.path);
         self.metrics.requests.add_at(endpoint, 1);
         let response = match (endpoint, request.method) {
             (Endpoint::Unknown | Endpoint::WebSocket, _) | (_, "GET" | "HEAD") => {
-                self.respond(endpoint, request)
+                self.respond(now, endpoint, request)
             }
             _ => Response::new(405).header("Allow", "GET, HEAD").text("use GET here\n"),
         };
@@ -123,6 +149,9 @@ impl handler::Endpoints for Endpoints {
         self.draining = true;
     }
 }
+
+const FOREIGN_NAME: &str = "not under this name: ask by address, or list the name in \
+                            http.allowed_hosts\n";
 
 fn endpoint(path: &str) -> Endpoint {
     // The rest of this path is a token.

@@ -111,6 +111,44 @@ fn while_draining_it_is_not_ready_but_lives() {
 }
 
 #[test]
+fn with_a_full_disk_it_is_not_ready_until_a_write_succeeds_or_nobody_knows() {
+    let storage = Storage::default();
+    let mut endpoints = Endpoints::new(&Registry::new()).of(Names::default(), storage.clone());
+    storage.refused(Duration::ZERO);
+    let response = get(&mut endpoints, "/readyz");
+    assert!(
+        response.starts_with("HTTP/1.1 503 ") && response.contains("storage_full"),
+        "{response}"
+    );
+    assert!(get(&mut endpoints, "/healthz").starts_with("HTTP/1.1 200 "));
+    storage.written();
+    assert!(get(&mut endpoints, "/readyz").starts_with("HTTP/1.1 200 "));
+    storage.refused(Duration::from_secs(5));
+    assert!(storage.is_full(Duration::from_secs(34)) && !storage.is_full(Duration::from_secs(36)));
+}
+
+#[test]
+fn only_the_inside_has_a_name() {
+    let registry = Registry::new();
+    let names = Names::new(&["chat.example".to_owned()], true);
+    let mut endpoints = Endpoints::new(&registry).of(names, Storage::default());
+    let mut ask = |path: &str, host: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        ask(&mut endpoints, &request)[9..12].to_owned()
+    };
+    for host in ["evil.example", "evil.example:5000", "127.0.0.1.evil.example"] {
+        assert_eq!(ask("/metrics", host), "403", "{host}");
+        for path in ["/", "/healthz", "/readyz", "/app.js"] {
+            assert_eq!(ask(path, host), "200", "{path} as {host}");
+        }
+    }
+    for host in ["chat.example:5000", "127.0.0.1:5000", "localhost", "[::1]:5000"] {
+        assert_eq!(ask("/metrics", host), "200", "{host}");
+    }
+    assert_eq!(registry.total("stentor_http_hosts_refused_total"), Some(3));
+}
+
+#[test]
 fn requests_are_counted_by_endpoint() {
     let registry = Registry::new();
     let mut endpoints = Endpoints::new(&registry);

@@ -24,7 +24,7 @@ use crate::auth::key_file::random_bytes;
 use crate::base::id::LoopId;
 use crate::config::{self, Config};
 use crate::guard::origin::{OriginError, Origins};
-use crate::http::Endpoints;
+use crate::http::{Endpoints, Names, Storage};
 use crate::hub::homes::Homes;
 use crate::metrics::Registry;
 use crate::net::{ClientAuth, Clock, Tls, TlsError, TlsFiles};
@@ -241,10 +241,9 @@ fn assemble(
     store: Box<dyn Store>,
     data: Data,
 ) -> Result<Launched, Error> {
-    let addresses = listeners.iter().map(|listener| listener.local_addr());
-    let addresses = addresses.collect::<io::Result<Vec<_>>>()?;
-    let loopback_only = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+    let loopback_only = loopback_only(&listeners)?;
     let origins = Origins::new(&config.allowed_origins, loopback_only).map_err(Error::Origin)?;
+    let names = Names::new(&config.allowed_hosts, loopback_only);
     let key = match (&config.data, &data) {
         (None, Data::Memory { .. }) => OwnKey::random(),
         (dir, _) => OwnKey::load_or_create(dir.as_deref().unwrap_or(Path::new(DATA))),
@@ -255,8 +254,10 @@ fn assemble(
     let homes = Homes::new(seed()?, u16::try_from(loops).unwrap_or(u16::MAX));
     let (registry, clock) = (Registry::new(), Clock::start());
     let failure = Arc::new(Failure::default());
+    let storage = Storage::default();
     let staff = staff::Staff {
         store,
+        storage: storage.clone(),
         homes,
         clock,
         hashers: cores.saturating_sub(1).max(1),
@@ -270,6 +271,8 @@ fn assemble(
         tokens: Arc::new(tokens),
         origins: Arc::new(origins),
         registry: registry.clone(),
+        names,
+        storage,
         seed: seed()?,
     };
     let required = config.engine.tls_required;
@@ -302,6 +305,13 @@ fn assemble(
     Ok(Launched { server, failure, data, secrecy, registry })
 }
 
+/// Whether nobody but this machine can come.
+fn loopback_only(listeners: &[TcpListener]) -> io::Result<bool> {
+    let addresses = listeners.iter().map(|listener| listener.local_addr());
+    let addresses = addresses.collect::<io::Result<Vec<_>>>()?;
+    Ok(addresses.iter().all(|address| address.ip().to_canonical().is_loopback()))
+}
+
 fn seed() -> io::Result<u64> {
     random_bytes().map(u64::from_le_bytes)
 }
@@ -324,6 +334,8 @@ struct Makers {
     tokens: Arc<Jwt>,
     origins: Arc<Origins>,
     registry: Registry,
+    names: Names,
+    storage: Storage,
     seed: u64,
 }
 
@@ -337,7 +349,9 @@ impl Makers {
             tokens: self.tokens.clone(),
             secrets: Box::new(System),
             origins: self.origins.clone(),
-            endpoints: Box::new(Endpoints::new(&self.registry)),
+            endpoints: Box::new(
+                Endpoints::new(&self.registry).of(self.names.clone(), self.storage.clone()),
+            ),
             seed: self.seed ^ u64::from(here.0),
         };
         Router::new(parts, &self.registry)

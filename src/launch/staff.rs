@@ -13,6 +13,7 @@ use crate::auth::Passwords;
 use crate::auth::key_file::random_bytes;
 use crate::auth::password::Hasher;
 use crate::base::id::LoopId;
+use crate::http::Storage;
 use crate::hub::homes::Homes;
 use crate::metrics::{Counts, Registry, Seconds, labels, rows};
 use crate::net::{Batch, Batcher, Clock, Mailbox, Pool, Workers};
@@ -59,6 +60,7 @@ rows! {
 /// Whom to employ.
 pub(super) struct Staff {
     pub(super) store: Box<dyn Store>,
+    pub(super) storage: Storage,
     pub(super) homes: Homes,
     pub(super) clock: Clock,
     pub(super) hashers: usize,
@@ -72,7 +74,7 @@ impl Staff {
         self,
         mailboxes: Vec<Mailbox<Router>>,
     ) -> io::Result<Arc<dyn Workers<Router>>> {
-        let Self { store, homes, clock, hashers, failure, registry } = self;
+        let Self { store, storage, homes, clock, hashers, failure, registry } = self;
         let post = Post { mailboxes: mailboxes.into(), homes };
         let readers = (0..READERS).map(|_| store.reader()).collect::<Result<Vec<_>, _>>();
         let readers = readers
@@ -87,7 +89,7 @@ impl Staff {
             failure,
             post: post.clone(),
             metrics: registry.block(),
-            disk: Disk::default(),
+            disk: Disk { full: false, storage },
         };
         Ok(Arc::new(Crews {
             writer: Batcher::start("writer", WRITES_MAX, BATCH_MAX, writer)?,
@@ -153,6 +155,7 @@ struct Writer {
 #[derive(Default)]
 struct Disk {
     full: bool,
+    storage: Storage,
 }
 
 impl Disk {
@@ -166,10 +169,16 @@ impl Disk {
         (std::mem::replace(&mut self.full, full) != full).then_some(full)
     }
 
-    fn watch(&mut self, end: &Finished) {
+    fn watch(&mut self, now: Duration, end: &Finished) {
+        if matches!(end, Finished::Written(Err(store::Error::Full))) {
+            self.storage.refused(now);
+        }
         match self.turned(end) {
             Some(true) => log::error!("the disk is full: writes are refused until it is not"),
-            Some(false) => log::info!("the disk has room again"),
+            Some(false) => {
+                self.storage.written();
+                log::info!("the disk has room again");
+            }
             None => {}
         }
     }
@@ -187,7 +196,7 @@ impl Batch<Job> for Writer {
             if let Finished::Written(Err(store::Error::Fatal(why))) = &end.result {
                 self.failure.declare(why);
             }
-            self.disk.watch(&end.result);
+            self.disk.watch(self.clock.monotonic(), &end.result);
             self.post.deliver(end);
         }
     }

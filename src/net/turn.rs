@@ -1,8 +1,8 @@
 //! The middle of a turn: reading, giving the engine its inputs, carrying out its outputs.
 //!
 //! Law: a panic in the engine or a handler costs the connection whose input it was, and is counted
-//! and logged; the loop goes on. The engine is told that the connection is lost, which lets go of
-//! what the connection had. What the panic left half done elsewhere is the handler's to find: its
+//! and logged; the loop goes on. The engine tells that connection that it was our fault; when that
+//! panics too, the connection is lost without a word. What the panic left half done elsewhere is the handler's to find: its
 //! invariants are checked in debug builds.
 
 use std::ops::Range;
@@ -41,6 +41,7 @@ impl<H: Handler> EventLoop<H> {
         let engine = &mut self.engine;
         let result = catch_unwind(AssertUnwindSafe(|| call(engine)));
         if result.is_err() {
+            self.engine.abandon();
             self.metrics.panics.add(1);
             log::error!("loop {}: an engine or its handler panicked", self.here.0);
         }
@@ -157,7 +158,7 @@ impl<H: Handler> EventLoop<H> {
                     connection.ended = true;
                     let finished = self.give_or_panic(Input::Finished { connection: id });
                     if !finished {
-                        self.lose_alone(id);
+                        self.part_alone(id);
                     }
                     return 0;
                 }
@@ -199,18 +200,39 @@ impl<H: Handler> EventLoop<H> {
         let (now, start) = (self.now, part.start);
         let bytes = &mut buffer[part];
         let input = |engine: &mut Engine<H>| {
-            engine.input(now, Input::Received { connection: id, bytes }, out);
+            engine.input(now, Input::Received { connection: id, bytes: &mut *bytes }, out);
         };
         let went = self.guarded(input).is_some();
         let lent = out.lent.take();
         if !went {
-            self.lose(id, out);
+            self.broken(id, lent.map_or(&[], |lent| &bytes[lent]), out);
+            return 0..0;
         }
         self.carry_out(out);
-        match lent {
-            Some(lent) if went => start + lent.start..start + lent.end,
-            _ => 0..0,
+        lent.map_or(0..0, |lent| start + lent.start..start + lent.end)
+    }
+
+    /// The engine panicked over what came; these are the answers to what came before.
+    #[cold]
+    fn broken(&mut self, id: ConnectionId, answers: &[u8], out: &mut Outputs<H>) {
+        self.engine.refused(id, answers);
+        self.part(id, out);
+        self.carry_out(out);
+    }
+
+    /// Parts with a connection whose input made the engine panic: with a word, if that goes well.
+    fn part(&mut self, id: ConnectionId, out: &mut Outputs<H>) {
+        let now = self.now;
+        if self.guarded(|engine| engine.panicked(now, id, out)).is_none() {
+            self.lose(id, out);
         }
+    }
+
+    fn part_alone(&mut self, id: ConnectionId) {
+        let mut out = std::mem::take(&mut self.out);
+        self.part(id, &mut out);
+        self.carry_out(&mut out);
+        self.out = out;
     }
 
     /// Does what the engine asks for, in its order.

@@ -38,7 +38,7 @@ pub(crate) fn replies(said: &[u8]) -> Vec<String> {
 }
 
 /// An object of so many bytes that is answered.
-fn object(length: usize) -> Vec<u8> {
+pub(crate) fn object(length: usize) -> Vec<u8> {
     let empty = "{\"type\":\"ping\",\"x\":\"\"}".len();
     format!("{{\"type\":\"ping\",\"x\":\"{}\"}}", "x".repeat(length - empty)).into_bytes()
 }

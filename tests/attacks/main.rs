@@ -7,6 +7,7 @@
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 mod closing;
+mod deflate;
 mod framing;
 mod handshake;
 mod http;

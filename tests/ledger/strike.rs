@@ -2,6 +2,8 @@
 //!
 //! Law: a strike returns once it has struck; whatever then still lives is killed by who called.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -94,6 +96,17 @@ pub(crate) fn limit(
     fatal(server, rng, died)
 }
 
+/// What `/readyz` says; nothing when the server is gone.
+fn readiness(address: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut said = String::new();
+    stream.read_to_string(&mut said).ok()?;
+    said.get(9..12)?.parse().ok()
+}
+
 /// A disk that gets full and has room again, unless death comes between.
 fn fill(
     server: &mut Server,
@@ -117,12 +130,15 @@ fn fill(
     pause(some(rng, 40));
     disk.fill(rng)?;
     comes(&|| pulse.full.load(Relaxed) > 0, "storage_full is told", server)?;
+    let address = server.address.clone();
+    comes(&|| readiness(&address) == Some(503), "a full disk is not ready", server)?;
     let dies = rng.below(4) == 0;
     pause(some(rng, 20));
     if !dies {
         disk.empty();
         let before = pulse.acks.load(Relaxed);
         comes(&|| pulse.acks.load(Relaxed) > before + 16, "acks with room", server)?;
+        comes(&|| readiness(&address) == Some(200), "ready with room", server)?;
         pause(some(rng, 20));
     }
     server.kill();

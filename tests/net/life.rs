@@ -76,6 +76,38 @@ fn a_drain_without_anyone_ends_at_once_and_a_stop_cuts() {
 }
 
 #[test]
+fn who_made_it_panic_is_told_that_it_was_our_fault() {
+    let registry = Registry::new();
+    let server = Running::start(echo(1).metrics(&registry));
+    let mut socket = TcpStream::connect(server.address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let upgrade = b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    // What was answered before, in the same piece, comes first.
+    let frames = b"\x81\x82\0\0\0\0hi\x81\x85\0\0\0\0panic\x81\x82\0\0\0\0no";
+    socket.write_all(upgrade).unwrap();
+    let mut said = vec![0; 512];
+    let mut length = 0;
+    while !said[..length].ends_with(b"\r\n\r\n") {
+        length += socket.read(&mut said[length..]).unwrap();
+    }
+    socket.write_all(frames).unwrap();
+    said.clear();
+    socket.read_to_end(&mut said).unwrap();
+    assert_eq!(said, b"\x81\x02hi\x88\x10\x03\xf3internal error", "{}", said.escape_ascii());
+
+    drop(socket);
+    let mut socket = TcpStream::connect(server.address).unwrap();
+    socket.write_all(b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    said.clear();
+    socket.read_to_end(&mut said).unwrap();
+    assert!(said.starts_with(b"HTTP/1.1 500 "), "{}", said.escape_ascii());
+    assert_eq!(registry.total("stentor_net_panics_total"), Some(2));
+    drop(socket);
+    until(|| server.handle.connections() == 0);
+}
+
+#[test]
 fn a_panic_costs_one_connection_and_is_counted() {
     let registry = Registry::new();
     let server = Running::start(echo(1).metrics(&registry));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use stentor::base::id::{ConnectionId, LoopId};
 use stentor::handler::{Context, Handler, Message, Segment, Tag};
+use stentor::protocol::http::{Request, Response};
 use stentor::protocol::websocket::Opcode;
 use stentor::server::{Builder, Handle, Server};
 use stentor::{engine, net};
@@ -35,6 +36,11 @@ impl Handler for Echo {
             b"panic" => panic!("planted"),
             bytes => cx.send(from, Segment::Lent(0..bytes.len()), Tag::REPLY),
         }
+    }
+
+    fn request(&mut self, cx: &mut Context<'_, Self>, from: ConnectionId, request: &Request<'_>) {
+        assert_ne!(request.path, "/panic", "planted");
+        cx.respond(from, Response::new(404).text("not found\n"));
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, paused: ConnectionId) {
