@@ -127,13 +127,15 @@ impl<H: Handler> Engine<H> {
     fn settle_one(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
         let Some(found) = self.connections.get_mut(id) else { return };
         let queued = found.outbox.bytes();
+        // Between half and all of it, who was over is neither read nor forgiven: a peer that takes a
+        // little and then nothing more is as slow as one that takes nothing.
         if queued > self.config.outbox_soft_bytes {
             let since = found.over_since().unwrap_or_else(|| now.monotonic.into());
             found.set_over_since(Some(since));
             found.throttled = true;
-        } else {
+        } else if queued <= self.config.outbox_soft_bytes / 2 {
             found.set_over_since(None);
-            found.throttled &= queued > self.config.outbox_soft_bytes / 2;
+            found.throttled = false;
         }
         if found.stage == Stage::Finishing && found.outbox.is_empty() && out.lent.is_none() {
             if found.peer_finished {

@@ -5,6 +5,7 @@ use crate::peer::{
     UPGRADE, after_upgrade, close, close_code, connect, frame, frames, pour, rest, text,
 };
 use crate::server::Server;
+use crate::sniffing::no_json;
 
 /// A Close frame of one byte: 1002.
 #[test]
@@ -65,4 +66,18 @@ fn cl_04_who_never_closes_its_side_is_closed() {
     // Our side stays open until the judge has counted descriptors.
     server.judge();
     drop(stream);
+}
+
+/// Long texts of a stranger until it is closed for them: the reason is ours, short and whole.
+#[test]
+fn cl_05_no_reason_is_made_of_what_was_sent() {
+    let server = Server::start_secure(&[]);
+    let bytes = [text(&"é".repeat(62)).repeat(10), close(4002)].concat();
+    let attack = behind(bytes, |said| {
+        let (first, payload) = frames(after_upgrade(said)).pop().expect("a last frame");
+        assert_eq!((first, &payload[..2]), (0x88, &4002_u16.to_be_bytes()[..]));
+        assert!(payload.len() <= 125 && payload[2..].is_ascii(), "{}", payload.escape_ascii());
+    });
+    server.endures(&[no_json(attack, 10)]);
+    server.judge();
 }

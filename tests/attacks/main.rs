@@ -2,8 +2,9 @@
 //! do to servers: each is named by its row (`sn` sniffing, `ht` HTTP, `fr fg u8 cl` frames, `ln`
 //! lines, `sl` slow peers, `rx` exhaustion, `xo in` origins and injection).
 //!
-//! Law: the stated answer, and the oracle of `server.rs` after every attack. Limit: loads are
-//! bounded, so that all of it runs in a minute or so beside other tests.
+//! Law: the stated answer, and the oracle of `server.rs` after every attack; what attacks a parser
+//! is run in every way of `siege/`. Limit: loads are bounded, so that all of it runs in a minute or
+//! so beside other tests.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 mod closing;
@@ -12,6 +13,7 @@ mod exhaustion;
 mod framing;
 mod handshake;
 mod http;
+mod json;
 mod limits;
 mod lines;
 mod names;

@@ -58,22 +58,6 @@ pub(crate) fn answer(address: &str, bytes: &[u8], end: bool) -> Vec<u8> {
     rest(&mut stream)
 }
 
-/// The same bytes in one piece, in two at every place, and byte by byte: each time `check` sees
-/// what the server said until it closed.
-pub(crate) fn each_way(address: &str, bytes: &[u8], end: bool, check: impl Fn(&[u8])) {
-    check(&answer(address, bytes, end));
-    for at in 1..bytes.len() {
-        let mut stream = connect(address);
-        pour(&mut stream, &bytes[..at]);
-        pour(&mut stream, &bytes[at..]);
-        if end {
-            let _ = stream.shutdown(Shutdown::Write);
-        }
-        check(&rest(&mut stream));
-    }
-    check(&dribbled(address, bytes, end));
-}
-
 /// One byte per segment.
 pub(crate) fn dribbled(address: &str, bytes: &[u8], end: bool) -> Vec<u8> {
     let mut stream = connect(address);

@@ -111,6 +111,18 @@ impl Server {
         .sum()
     }
 
+    /// Waits until no more than so many descriptors are open.
+    fn is_left(&self, descriptors: usize, patience: Duration) -> bool {
+        let begun = Instant::now();
+        while self.descriptors() > descriptors {
+            if begun.elapsed() > patience {
+                return false;
+            }
+            assert_eq!(self.page("/healthz").0, 200);
+        }
+        true
+    }
+
     /// The attack is over and its connections are closed: the oracle is asked. Gives the log.
     pub(crate) fn judge(mut self) -> String {
         let (memory, mut descriptors) = self.baseline.expect("a baseline");
@@ -119,11 +131,7 @@ impl Server {
             descriptors -= 2;
         }
         // The two bystanders are gone, and so is everyone else.
-        let begun = Instant::now();
-        while self.descriptors() > descriptors {
-            assert!(begun.elapsed() < PATIENCE, "{} descriptors stay open", self.descriptors());
-            assert_eq!(self.page("/healthz").0, 200);
-        }
+        assert!(self.is_left(descriptors, PATIENCE), "{} stay open", self.descriptors());
         let after = self.memory();
         assert!(after < memory + MEMORY_SLACK_KIB, "{memory} KiB before, {after} KiB after");
         let pid = self.child.id().to_string();
@@ -229,4 +237,38 @@ fn read(reader: &mut Peer) -> u64 {
         }
     }
     0
+}
+
+#[test]
+fn a_descriptor_that_stays_open_is_seen() {
+    let server = Server::start(&[]);
+    let (_, descriptors) = server.baseline.expect("a baseline");
+    let guest = Peer::websocket(&server.address);
+    assert!(!server.is_left(descriptors, Duration::from_millis(200)));
+    drop(guest);
+    assert!(server.is_left(descriptors, PATIENCE));
+    server.judge();
+}
+
+#[test]
+fn a_server_that_dies_is_seen_by_the_bystanders() {
+    let mut server = Server::start(&[]);
+    server.child.kill().expect("killed");
+    let bystander = server.bystander.take().expect("bystanders");
+    let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| bystander.end()));
+    assert!(judged.is_err(), "nobody noticed");
+}
+
+#[test]
+fn a_message_out_of_its_order_is_seen_by_the_bystanders() {
+    let server = Server::start(&[]);
+    // Somebody else writes into their chat: the numbers that each of them expects are not those.
+    let mut stranger = Peer::lines(&server.address);
+    stranger
+        .ok(json!({"type": "login", "username": "bystander.reads", "password": "correct horse"}));
+    let chats = stranger.ok(json!({"type": "get_user_chats"}));
+    let chat = &chats["chats"][0]["id"];
+    stranger.ok(json!({"type": "message", "chat_id": chat, "content": "not yours"}));
+    let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.judge()));
+    assert!(judged.is_err(), "nobody noticed");
 }

@@ -4,7 +4,7 @@
 //!
 //! Limit: it tells of bytes, not of what the server made of them; Linux only, IPv4 only.
 
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
@@ -52,9 +52,12 @@ impl Kernel {
     }
 
     fn has_read(&self, stream: &TcpStream, sent: u64) -> Result<bool> {
-        let (SocketAddr::V4(near), SocketAddr::V4(far)) =
-            (stream.local_addr()?, stream.peer_addr()?)
-        else {
+        let far = match stream.peer_addr() {
+            // Reset, and no longer a connection.
+            Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(true),
+            far => far?,
+        };
+        let (SocketAddr::V4(near), SocketAddr::V4(far)) = (stream.local_addr()?, far) else {
             return Err(Error::other("not IPv4"));
         };
         let kernel = netlink::SocketAddrNetlink::new(0, 0);
