@@ -7,6 +7,7 @@
 //! so beside other tests.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+mod catalogue;
 mod closing;
 mod deflate;
 mod exhaustion;

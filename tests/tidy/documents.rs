@@ -95,9 +95,14 @@ fn every_module_is_on_the_map() {
 #[test]
 fn documents_name_files_that_are_there() {
     let exists = |file: &str| source::root().join(file).exists();
-    for name in
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "proto/README.md"]
-    {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "proto/README.md",
+        "docs/attacks.md",
+    ] {
         clean(&dead_names(name, &document(name), &exists));
     }
 }
