@@ -215,7 +215,7 @@ fn rx_17_hundreds_of_requests_in_one_frame_are_answered_in_order() {
     server.judge();
 }
 
-/// A limit of file size that is reached: the server ends in words, and what was acknowledged is there.
+/// A limit of file size: the server ends in words, and what was acknowledged is there.
 #[test]
 fn rx_18_a_limit_of_file_size_ends_the_server_in_words_and_loses_nothing_acknowledged() {
     let data = std::env::temp_dir().join(format!("stentor-attacks-{}", std::process::id()));

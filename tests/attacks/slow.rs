@@ -35,7 +35,7 @@ fn publish(publisher: &mut Peer, listener: &mut Peer, from: u64, count: u64, byt
     }
 }
 
-/// A reader that stops while much is published: closed with 4101 after what was queued; nobody waits.
+/// A reader that stops: closed with 4101 after what was queued, and nobody else waits.
 #[test]
 fn sl_01_and_03_a_reader_that_stops_is_closed_and_others_do_not_notice() {
     let server = Server::start(&["limits.requests_per_second=none"]);
