@@ -32,9 +32,11 @@ impl Connection {
         waits.then(|| self.since.plus_ms(config.message_timeout_ms(self.peer)))
     }
 
-    /// A message has begun.
+    /// A message has begun. Who is on its way out has one deadline, and nothing it sends moves that.
     pub(super) fn begin_message(&mut self, now: Now) {
-        self.since = now.monotonic.into();
+        if self.stage == Stage::Open {
+            self.since = now.monotonic.into();
+        }
     }
 }
 

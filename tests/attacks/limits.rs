@@ -11,6 +11,7 @@ use crate::peer::{
 };
 use crate::server::{Server, spawn};
 
+/// More clients than descriptors: the server waits, and accepts again by itself.
 #[test]
 fn rx_01_without_descriptors_it_waits_and_goes_on_by_itself() {
     let mut shell = Command::new("sh");
@@ -27,6 +28,7 @@ fn rx_01_without_descriptors_it_waits_and_goes_on_by_itself() {
     server.judge();
 }
 
+/// More clients than places: each is told so in its own protocol, and a free place is given.
 #[test]
 fn rx_03_a_full_house_says_so_on_every_door_and_has_room_again() {
     let server = Server::start(&["limits.connections=6"]);
@@ -52,6 +54,7 @@ fn rx_03_a_full_house_says_so_on_every_door_and_has_room_again() {
     server.judge();
 }
 
+/// Three thousand who come and go: memory and descriptors as before.
 #[test]
 fn rx_04_thousands_who_come_and_go_leave_nothing() {
     let server = Server::start(&[]);
@@ -63,6 +66,7 @@ fn rx_04_thousands_who_come_and_go_leave_nothing() {
     server.judge();
 }
 
+/// One subscription more than there may be: `conflict`; after one less, there is room.
 #[test]
 fn rx_06_channels_of_a_connection_are_counted() {
     let server = Server::start(&["limits.requests_per_second=none"]);
@@ -79,6 +83,7 @@ fn rx_06_channels_of_a_connection_are_counted() {
     server.judge();
 }
 
+/// A flood of logins, half of them abandoned: refused or `overloaded`, and nobody else waits.
 #[test]
 fn rx_07_a_flood_of_logins_waits_for_workers_and_delays_nobody() {
     let server = Server::start(&[]);
@@ -102,6 +107,7 @@ fn rx_07_a_flood_of_logins_waits_for_workers_and_delays_nobody() {
     server.judge();
 }
 
+/// Passwords of a byte, of a kibibyte and of a mebibyte: refused before they are hashed.
 #[test]
 fn rx_08_long_passwords_are_refused_before_they_are_hashed() {
     let server = Server::start(&[]);
@@ -119,6 +125,7 @@ fn rx_08_long_passwords_are_refused_before_they_are_hashed() {
     server.judge();
 }
 
+/// The 21st connection of a user: it is closed with 4003, and the others stay.
 #[test]
 fn rx_14_the_21st_connection_of_a_user_is_closed_and_none_else() {
     let server = Server::start(&[]);
@@ -140,6 +147,7 @@ fn rx_14_the_21st_connection_of_a_user_is_closed_and_none_else() {
     server.judge();
 }
 
+/// More requests than a stranger may make, ten bad ones in a row: 4104, 4002.
 #[test]
 fn rx_15_requests_without_a_user_and_bad_ones_in_a_row_are_counted() {
     let server = Server::start(&[]);
@@ -163,6 +171,7 @@ fn rx_15_requests_without_a_user_and_bad_ones_in_a_row_are_counted() {
     server.judge();
 }
 
+/// Two connections of a user, faster than a user may be: `rate_limited`, and when to come back.
 #[test]
 fn rx_16_rates_are_of_the_user_and_say_when_to_come_back() {
     let server = Server::start(&[]);
@@ -187,6 +196,7 @@ fn rx_16_rates_are_of_the_user_and_say_when_to_come_back() {
     server.judge();
 }
 
+/// Hundreds of requests in one frame: answered in order.
 #[test]
 fn rx_17_hundreds_of_requests_in_one_frame_are_answered_in_order() {
     let server = Server::start(&[]);
@@ -205,6 +215,7 @@ fn rx_17_hundreds_of_requests_in_one_frame_are_answered_in_order() {
     server.judge();
 }
 
+/// A limit of file size: the server ends in words, and what was acknowledged is there.
 #[test]
 fn rx_18_a_limit_of_file_size_ends_the_server_in_words_and_loses_nothing_acknowledged() {
     let data = std::env::temp_dir().join(format!("stentor-attacks-{}", std::process::id()));

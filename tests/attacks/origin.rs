@@ -11,6 +11,7 @@ fn upgraded(server: &Server, host: &str, origins: &[&str]) -> u16 {
     status(&answer(&server.address, &[request.as_bytes(), &close(1000)].concat(), false))
 }
 
+/// Origins that look like ours, or are two: 403; those of this machine and of the same host: 101.
 #[test]
 fn xo_01_to_03_only_the_pages_that_may() {
     let server = Server::start(&[]);
@@ -48,6 +49,7 @@ fn xo_01_to_03_only_the_pages_that_may() {
     server.judge();
 }
 
+/// Origins that are almost on the list: 403; those on it: 101.
 #[test]
 fn xo_02_a_list_of_origins_is_exactly_that_list() {
     let server = Server::start(&["http.allowed_origins=https://app.example"]);
@@ -68,6 +70,7 @@ fn xo_02_a_list_of_origins_is_exactly_that_list() {
     server.judge();
 }
 
+/// Requests of another origin, also before its requests: no answer opens itself to them.
 #[test]
 fn xo_04_no_answer_opens_itself_to_other_sites() {
     let server = Server::start(&[]);
@@ -83,6 +86,7 @@ fn xo_04_no_answer_opens_itself_to_other_sites() {
     server.judge();
 }
 
+/// SQL in searches, names and metadata: it is text, and comes back as it was.
 #[test]
 fn in_01_text_that_is_sql_is_text() {
     let server = Server::start(&[]);
@@ -108,6 +112,7 @@ fn in_01_text_that_is_sql_is_text() {
     server.judge();
 }
 
+/// Escapes, line ends and secrets in everything that is sent: none of it is in the log.
 #[test]
 fn in_02_nothing_that_is_sent_reaches_the_log_unescaped() {
     let server = Server::start(&[]);
@@ -135,6 +140,7 @@ fn in_02_nothing_that_is_sent_reaches_the_log_unescaped() {
     assert!(!log.contains('\u{1b}') && !log.contains("forged") && !log.contains(&token), "{log}");
 }
 
+/// Markup in what a page could show: the page runs nothing but its own script.
 #[test]
 fn in_03_the_page_allows_nothing_but_itself() {
     let server = Server::start(&[]);

@@ -35,6 +35,7 @@ fn publish(publisher: &mut Peer, listener: &mut Peer, from: u64, count: u64, byt
     }
 }
 
+/// A reader that stops: closed with 4101 after what was queued, and nobody else waits.
 #[test]
 fn sl_01_and_03_a_reader_that_stops_is_closed_and_others_do_not_notice() {
     let server = Server::start(&["limits.requests_per_second=none"]);
@@ -56,6 +57,7 @@ fn sl_01_and_03_a_reader_that_stops_is_closed_and_others_do_not_notice() {
     server.judge();
 }
 
+/// A reader of one byte at a time: judged by its queue, closed with 4101.
 #[test]
 fn sl_02_a_reader_of_a_byte_at_a_time_is_judged_by_its_queue() {
     let server = Server::start(&[
@@ -83,6 +85,7 @@ fn sl_02_a_reader_of_a_byte_at_a_time_is_judged_by_its_queue() {
     server.judge();
 }
 
+/// A peer that answers no ping: 4102; one that is silent on lines stays.
 #[test]
 fn sl_04_who_answers_no_ping_is_dead_and_who_is_silent_on_lines_is_not() {
     let server = Server::start(&["limits.heartbeat_ms=200", "limits.dead_ms=700"]);
@@ -112,6 +115,7 @@ fn close(said: &[u8]) -> u16 {
     if said.windows(4).any(|four| four == b"\r\n\r\n") { close_code(said) } else { 0 }
 }
 
+/// Pages asked for by the hundred and never read: closed, and memory as before.
 #[test]
 fn sl_06_pages_that_nobody_reads_are_not_kept_without_end() {
     let server = Server::start(&["limits.outbox_soft_ms=500"]);
@@ -133,6 +137,7 @@ fn sl_06_pages_that_nobody_reads_are_not_kept_without_end() {
     server.judge();
 }
 
+/// A writer that vanishes before its answer and asks again: its message is stored once.
 #[test]
 fn sl_07_who_vanishes_before_the_answer_asks_again_and_is_stored_once() {
     let server = Server::start(&["limits.requests_per_second=none"]);

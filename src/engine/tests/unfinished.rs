@@ -94,3 +94,21 @@ fn a_person_on_this_machine_may_type() {
     let set = Config { message_timeout_ms: Some(7), ..config };
     assert_eq!(set.message_timeout_ms(this), 7);
 }
+
+#[test]
+fn who_is_being_closed_gets_no_more_time_by_beginning_messages() {
+    let mut bench = Bench::new(Config::default());
+    let id = bench.accept(None);
+    bench.send(id, UPGRADE);
+    bench.send(id, &masked(Opcode::Text, b"bye"));
+    let part = masked(Opcode::Ping, b"whole in two reads");
+    for _ in 0..5 {
+        bench.pass(Duration::from_millis(900));
+        bench.send(id, &part[..3]);
+        bench.send(id, &part[3..]);
+    }
+    assert_eq!(bench.engine.len(), 1, "4.5 s are not 5 s");
+    bench.send(id, &part[..3]);
+    bench.pass(Duration::from_millis(600));
+    assert!(bench.engine.is_empty());
+}
