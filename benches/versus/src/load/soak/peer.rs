@@ -381,12 +381,12 @@ impl Deflate {
                 );
                 self.plain.truncate(end + done.bytes_written);
                 part = &part[done.bytes_consumed..];
-                let full = done.bytes_written == 4096;
+                let moved = done.bytes_written + done.bytes_consumed > 0;
                 let starved = done.status == Err(miniz_oxide::MZError::Buf);
                 if (done.status.is_err() && !starved) || self.plain.len() > MESSAGE_BYTES_MAX {
                     return Err(io::Error::other("a message does not inflate"));
                 }
-                if !full {
+                if !moved {
                     break;
                 }
             }
