@@ -328,8 +328,11 @@ impl World {
             }
         }
         if self.phase != Phase::Leave {
-            let rest = self.clients[c].wait_until.saturating_sub(now).as_micros() as u64;
-            self.schedule(rest + 300_000, Event::Act(c));
+            // Not before that, or who finds the server down comes back twice as often each time.
+            let back = now + self.draw(300_000);
+            let at = self.clients[c].wait_until.max(back);
+            self.clients[c].wait_until = at;
+            self.schedule_at(at, Event::Act(c));
         }
     }
 }

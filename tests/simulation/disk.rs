@@ -142,8 +142,9 @@ impl World {
         }
         self.queue.retain(|_, event| event.survives_crash());
         for pipe in 0..self.pipes.len() {
-            self.pipes[pipe].waiting.clear();
+            // Who is not accepted yet is still there when the listener is.
             if self.pipes[pipe].connection.take().is_some() {
+                self.pipes[pipe].waiting.clear();
                 self.end_down(pipe, Piece::Reset);
             }
         }

@@ -51,7 +51,7 @@ fn every_law_holds() {
     if let Some((seed, what)) = total.broken {
         panic!("SIM_SEED={seed}: {what}");
     }
-    assert!(total.acked > 0 && total.heard > 0 || only.is_some(), "something was done");
+    assert!(total.acked > 0 && total.heard > 0 || count < SEEDS, "something was done");
 }
 
 #[test]

@@ -82,6 +82,8 @@ const HEAL_MAX: Duration = Duration::from_secs(60);
 const HEAL_GUARDED_MAX: Duration = Duration::from_secs(900);
 /// How long until nothing is on its way, and how long after the last connection a timer may run.
 const REST_MAX: Duration = Duration::from_secs(1200);
+/// How much may happen in one run; usually some thousand things do.
+const STEPS_MAX: u64 = 200_000;
 const LEAVE_MAX: Duration = Duration::from_secs(1200);
 
 /// What came of a run.
@@ -116,6 +118,7 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) injected: Injected,
     acts: u64,
+    steps: u64,
     healed: Duration,
 }
 
@@ -137,6 +140,7 @@ impl World {
             trace: Trace::new(loud),
             injected: Injected::default(),
             acts: 0,
+            steps: 0,
             healed: Duration::ZERO,
             plan,
             rng,
@@ -241,6 +245,11 @@ impl World {
 
     fn step(&mut self) {
         let Some((at, engine)) = self.next() else { return self.heal() };
+        self.steps += 1;
+        if self.steps == STEPS_MAX {
+            let what = format!("{STEPS_MAX} steps, and no end, at {at:?}");
+            self.model.violation(Law::Heals, &what);
+        }
         let passed = at.saturating_sub(self.now.monotonic);
         self.now.monotonic = self.now.monotonic.max(at);
         self.unix += passed;
