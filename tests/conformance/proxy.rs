@@ -1,14 +1,20 @@
 //! A proxy that cuts what passes through it into segments of one byte.
 //!
 //! Law: the same bytes in the same order, each given to the system by a call of its own, and both ends of
-//! the stream carried over. On Linux a byte is marked as the end of a record, so that it is a segment of
-//! its own even when the window was full; after the first `OWN_SEGMENT_BYTES` of a connection it is not,
-//! and the system joins some: 4 MiB would take longer than the ten seconds that the suite waits (case
-//! 9.2.4). What a segment holds is not yet what a `read` finds: a server that is busy finds more. So the
-//! first `PACED_BYTES` of what came at once leave slowly enough for it to read each of them alone.
+//! the stream carried over. How much of a connection, in each direction, is cut how far:
+//!
+//! | bytes | |
+//! |---|---|
+//! | the first `PACED_BYTES` | leave so slowly that a server reads each of them alone |
+//! | the first `OWN_SEGMENT_BYTES` | are segments of their own on Linux; a server that is busy reads several at once |
+//! | the others | have calls of their own; where the window is full, the system joins some |
+//!
+//! All in segments of their own, 4 MiB would take the ten seconds that the suite waits for them
+//! (case 9.2.4).
 //!
 //! Limit: an end is told as an end, a reset too.
 
+use std::hint;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -16,12 +22,12 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-/// What came at once begins with handshakes, headers of frames, short messages.
-const PACED_BYTES: usize = 256;
+/// The handshake, and all of most cases; a third of a second.
+const PACED_BYTES: usize = 16 << 10;
 /// Longer than a loop takes to come back to its poll.
 const PACE: Duration = Duration::from_micros(20);
-/// Of a connection, per direction.
-const OWN_SEGMENT_BYTES: usize = 1 << 20;
+/// Half a second; 4 MiB would take ten.
+const OWN_SEGMENT_BYTES: usize = 256 << 10;
 /// `MSG_EOR`: nothing is appended to this segment.
 const END_OF_RECORD: i32 = if cfg!(target_os = "linux") { 0x80 } else { 0 };
 /// Read at once.
@@ -99,7 +105,8 @@ fn one_by_one(
     mut send: impl FnMut(&[u8], i32) -> io::Result<usize>,
 ) -> io::Result<()> {
     for (at, byte) in bytes.chunks(1).enumerate() {
-        let flags = if sent + at < OWN_SEGMENT_BYTES { END_OF_RECORD } else { 0 };
+        let before = sent + at;
+        let flags = if before < OWN_SEGMENT_BYTES { END_OF_RECORD } else { 0 };
         loop {
             match send(byte, flags) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -108,11 +115,12 @@ fn one_by_one(
                 Err(error) => return Err(error),
             }
         }
-        if at < PACED_BYTES {
-            // Not slept: the shortest sleep is three times as long.
+        if before < PACED_BYTES {
+            // The shortest sleep is three times as long, and who yields on a busy machine waits for
+            // milliseconds.
             let until = Instant::now() + PACE;
             while Instant::now() < until {
-                thread::yield_now();
+                hint::spin_loop();
             }
         }
     }
