@@ -72,6 +72,8 @@ pub(super) struct Connection {
     /// The end of its stream is not its own word.
     pub(super) truncated: bool,
     pub(super) received_at: Moment,
+    /// When it was last given bytes; a WebSocket: when it was last pinged, for what it is told says
+    /// nothing of whether it lives.
     pub(super) sent_at: Moment,
     /// Since when it has been at its stage, or at its present request.
     pub(super) since: Moment,
@@ -241,6 +243,14 @@ impl Connection {
             Awaiting::Head | Awaiting::Body => config.http_head_timeout_ms,
         };
         Some(self.since.plus_ms(ms))
+    }
+
+    /// Bytes went out.
+    #[inline]
+    pub(super) fn was_given(&mut self, now: Now) {
+        if !matches!(self.transport, Transport::WebSocket(_)) {
+            self.sent_at = now.monotonic.into();
+        }
     }
 
     pub(super) fn enter(&mut self, stage: Stage, now: Now) {

@@ -184,7 +184,7 @@ impl<H: Handler> Engine<H> {
         let offered = only.len();
         let went = send(only);
         if let Ok(bytes) = went {
-            found.sent_at = now.monotonic.into();
+            found.was_given(now);
             self.metrics.sent_bytes.add(bytes as u64);
             self.metrics.queued_bytes.add(-(bytes as i64));
             found.outbox.sent(bytes, &mut self.spares);
@@ -202,7 +202,7 @@ impl<H: Handler> Engine<H> {
     pub fn sent(&mut self, now: Now, connection: ConnectionId, bytes: usize, out: &mut Outputs<H>) {
         let Some(found) = self.connections.get_mut(connection) else { return };
         if bytes > 0 {
-            found.sent_at = now.monotonic.into();
+            found.was_given(now);
             self.metrics.sent_bytes.add(bytes as u64);
             self.metrics.queued_bytes.add(-(bytes as i64));
         }

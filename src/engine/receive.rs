@@ -304,7 +304,7 @@ impl<H: Handler> Engine<H> {
         let mut decoder =
             std::mem::replace(decoder, Box::new(http::Decoder::new(http::Limits::default())));
         if let Some(request) = decoder.request() {
-            if super::upgrade::is_wanted(&request) {
+            if request.asks_for_websocket {
                 return self.upgrade(now, id, &request, out);
             }
             if let Some(connection) = self.connections.get_mut(id) {

@@ -1,5 +1,6 @@
 //! The engine with a handler of a few words, on a clock that the tests move.
 
+mod heartbeats;
 mod requests;
 
 use std::convert::Infallible;
@@ -321,41 +322,6 @@ fn too_much_for_too_long_pauses_first_and_then_closes() {
     assert_eq!(bench.engine.len(), 1);
     bench.pass(Duration::from_secs(7));
     assert!(bench.engine.is_empty());
-}
-
-#[test]
-fn silence_is_answered_by_its_deadline() {
-    // Says nothing: 5 s from elsewhere.
-    let mut bench = Bench::new(Config::default());
-    let id = bench.accept(None);
-    bench.pass(Duration::from_millis(4900));
-    bench.send(id, b"G");
-    bench.pass(Duration::from_millis(200));
-    assert_eq!(bench.ended, ["closed"]);
-    assert_eq!(bench.seen(), "");
-    // Half a head: 408 at 10 s.
-    let mut bench = Bench::new(Config::default());
-    let id = bench.accept(None);
-    bench.send(id, b"GET / HTTP/1.1\r\n");
-    bench.pass(Duration::from_secs(11));
-    assert!(bench.seen().starts_with("HTTP/1.1 408 "));
-    // WebSocket: a ping at 30 s, dead at 90 s.
-    let mut bench = Bench::new(Config::default());
-    let id = bench.accept(None);
-    bench.send(id, UPGRADE);
-    bench.seen.clear();
-    bench.pass(Duration::from_secs(31));
-    assert_eq!(bench.seen, b"\x89\0");
-    bench.pass(Duration::from_secs(60));
-    assert!(bench.seen.windows(2).any(|code| code == 4102_u16.to_be_bytes()));
-    // Lines: a word every 30 s, and never dead for saying nothing.
-    let mut bench = Bench::new(Config::default());
-    let id = bench.accept(None);
-    bench.send(id, b"\n");
-    bench.seen.clear();
-    bench.pass(Duration::from_secs(301));
-    assert_eq!(bench.seen(), "still there?\n".repeat(10));
-    assert!(bench.ended.is_empty());
 }
 
 #[test]

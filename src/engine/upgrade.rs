@@ -29,11 +29,6 @@ impl Head for View<'_, '_> {
     }
 }
 
-/// Whether the request asks for WebSocket, rightly or not.
-pub(super) fn is_wanted(request: &Request<'_>) -> bool {
-    server::is_upgrade(&View(request))
-}
-
 impl<H: Handler> Engine<H> {
     /// Answers a request for WebSocket; after a 101 the next byte is a frame.
     pub(super) fn upgrade(

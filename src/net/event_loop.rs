@@ -232,9 +232,9 @@ impl<H: Handler> EventLoop<H> {
         front.accept(self.now, &self.metrics, &mut arrivals);
         for (to, arrival) in arrivals.drain(..) {
             if to == self.here {
-                self.arrive(*arrival);
+                self.arrive(arrival);
             } else {
-                self.say(to, Word::Arrived(arrival));
+                self.say(to, Word::Arrived(Box::new(arrival)));
             }
         }
         self.arrivals = arrivals;

@@ -122,7 +122,7 @@ impl Front {
             let to = self.idlest();
             self.loads[to] += 1;
             let accepted = Accepted { peer, refused };
-            arrivals.push((LoopId(to as u16), Box::new(Arrival { stream, accepted })));
+            arrivals.push((LoopId(to as u16), Arrival { stream, accepted }));
         }
         self.sockets = sockets;
         self.tell();

@@ -70,7 +70,7 @@ pub(crate) use stop::Stop;
 pub(crate) use waker::LoopWaker;
 
 /// Connections and the loops they go to.
-type Arrivals = Vec<(LoopId, Box<mailbox::Arrival>)>;
+type Arrivals = Vec<(LoopId, mailbox::Arrival)>;
 
 /// The limits of the event loops.
 #[derive(Clone, Debug)]

@@ -115,9 +115,12 @@ fn root() -> PathBuf {
 /// A program that the crate above builds: `stentor`, or one of its examples.
 pub(crate) fn ours(name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
-    let place = if name == "stentor" { "release" } else { "release/examples" };
-    target.join(place).join(name)
+    let target = target.join(PROFILE);
+    if name == "stentor" { target.join(name) } else { target.join("examples").join(name) }
 }
+
+/// How it is built: as it is released, for the bench's own tests as fast as it builds.
+const PROFILE: &str = if cfg!(test) { "debug" } else { "release" };
 
 /// Cargo in the crate above.
 pub(crate) fn cargo() -> Command {

@@ -47,14 +47,23 @@ fn bench(words: &[String]) -> Outcome<()> {
         return Ok(());
     }
     let arguments = Arguments::parse(words)?;
-    build()?;
+    // The soak needs no examples.
+    build(if arguments.soaks() {
+        &["--bin", "stentor"]
+    } else {
+        &["--bin", "stentor", "--examples"]
+    })?;
     system::pin_load()?;
     let key = arguments.dir.join("key");
     std::fs::create_dir_all(&key)?;
-    let outcome = Bench::new(&arguments, &key).and_then(|bench| {
-        bench.ratios()?;
-        bench.others()
-    });
+    let outcome = if arguments.soaks() {
+        rows::soak::run(&arguments.dir, arguments.minutes)
+    } else {
+        Bench::new(&arguments, &key).and_then(|bench| {
+            bench.ratios()?;
+            bench.others()
+        })
+    };
     // Only what was made here; a directory that was given may hold more.
     for name in ["key", "callgrind"] {
         let _ = std::fs::remove_dir_all(arguments.dir.join(name));
@@ -141,8 +150,7 @@ impl<'a> Bench<'a> {
 }
 
 /// Builds what is measured, as it is released.
-fn build() -> Outcome<()> {
-    let wanted = ["build", "--release", "--locked", "--bin", "stentor", "--examples"];
-    let built = cargo().args(wanted).status()?;
+fn build(what: &[&str]) -> Outcome<()> {
+    let built = cargo().args(["build", "--release", "--locked"]).args(what).status()?;
     if built.success() { Ok(()) } else { Err("what is to be measured cannot be built".into()) }
 }

@@ -37,6 +37,11 @@ impl Messenger {
         self.dir.join("stentor.db-wal")
     }
 
+    /// Its database, where it has one.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join("stentor.db")
+    }
+
     /// The command that runs it, in memory or on the disk.
     pub(crate) fn command(&self, loops: usize, ephemeral: bool) -> Command {
         let mut command = Command::new(ours("stentor"));
@@ -60,8 +65,13 @@ impl Messenger {
     /// A connection of a user, authenticated.
     pub(crate) fn enter(&self, server: &Running, door: Door, user: usize) -> Outcome<Talk> {
         let mut talk = Talk::open(server.address, door, "/ws")?;
-        talk.ask(&format!("{{\"type\":\"auth\",\"token\":\"{}\"}}", self.tokens[user]))?;
+        talk.ask(&self.auth(user))?;
         Ok(talk)
+    }
+
+    /// The request by which a user enters.
+    pub(crate) fn auth(&self, user: usize) -> String {
+        format!("{{\"type\":\"auth\",\"token\":\"{}\"}}", self.tokens[user])
     }
 
     /// A publisher and its subscribers, each its own user.

@@ -13,6 +13,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, sockopt};
 
+use crate::load::retried;
+
 const BUFFER_BYTES: usize = 256 * 1024;
 const LISTENER: u64 = u64::MAX;
 
@@ -52,7 +54,7 @@ fn serve(listener: &TcpListener, usage: &mut Use) -> io::Result<()> {
     let mut free: Vec<usize> = Vec::new();
     loop {
         events.clear();
-        epoll::wait(&poll, spare_capacity(&mut events), None)?;
+        retried(|| epoll::wait(&poll, spare_capacity(&mut events), None))?;
         for event in &events {
             let token = event.data.u64();
             if token == LISTENER {
@@ -87,7 +89,7 @@ fn accept(
     free: &mut Vec<usize>,
 ) -> io::Result<()> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    while let Ok(socket) = accept_with(listener, flags) {
+    while let Ok(socket) = retried(|| accept_with(listener, flags)) {
         sockopt::set_tcp_nodelay(&socket, true)?;
         let place = free.pop().unwrap_or_else(|| {
             sockets.push(None);

@@ -88,10 +88,29 @@ impl Running {
 
     /// Proportional set size, bytes.
     pub(crate) fn memory_bytes(&self) -> Outcome<u64> {
+        Ok(self.memory()?.0)
+    }
+
+    /// Proportional set size and resident set size, bytes.
+    pub(crate) fn memory(&self) -> Outcome<(u64, u64)> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
-        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kib * 1024)
+        let bytes = |name: &str| -> Outcome<u64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let line = line.ok_or_else(|| format!("no {name}"))?;
+            Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1024)
+        };
+        Ok((bytes("Pss:")?, bytes("Rss:")?))
+    }
+
+    /// Open descriptors, and threads.
+    pub(crate) fn descriptors_and_threads(&self) -> io::Result<(usize, usize)> {
+        let of = |what| Ok(fs::read_dir(format!("/proc/{}/{what}", self.child.id()))?.count());
+        of("fd").and_then(|descriptors| Ok((descriptors, of("task")?)))
+    }
+
+    /// CPU time so far, nanoseconds, however busy it is: up to a tick of each thread is missing.
+    pub(crate) fn cpu_ns_about(&self) -> io::Result<u64> {
+        cpu_ns(self.child.id())
     }
 
     /// Asks it to end, and waits.

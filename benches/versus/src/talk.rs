@@ -130,7 +130,12 @@ impl Talk {
 
     fn more(&mut self) -> Outcome<()> {
         let mut buffer = [0; 16 * 1024];
-        let taken = self.stream.read(&mut buffer)?;
+        let taken = loop {
+            match self.stream.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         if taken == 0 {
             let pending = String::from_utf8_lossy(&self.pending);
             return Err(format!("the server closed after: {pending}").into());

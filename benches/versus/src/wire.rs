@@ -76,8 +76,13 @@ pub(crate) fn payload_bytes(head: &[u8]) -> Option<usize> {
 
 /// A client's text frame, masked (RFC 6455 §5.3).
 pub(crate) fn masked(payload: &[u8]) -> Vec<u8> {
+    client_frame(0x81, payload)
+}
+
+/// Any frame of a client; `first` is its first octet.
+pub(crate) fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const KEY: [u8; 4] = [0x5a, 0xc3, 0x19, 0x7e];
-    let mut frame = vec![0x81];
+    let mut frame = vec![first];
     match payload.len() {
         short @ 0..=125 => frame.push(0x80 | short as u8),
         long @ 126..=65_535 => {
@@ -96,9 +101,18 @@ pub(crate) fn masked(payload: &[u8]) -> Vec<u8> {
 
 /// The opening handshake of a client (RFC 6455 §4.1).
 pub(crate) fn upgrade(path: &str) -> String {
+    upgrade_with(path, "")
+}
+
+/// The same, with an offer of extensions (RFC 6455 §9.1) unless it is empty.
+pub(crate) fn upgrade_with(path: &str, extensions: &str) -> String {
+    let offer = match extensions {
+        "" => String::new(),
+        some => format!("Sec-WebSocket-Extensions: {some}\r\n"),
+    };
     format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
     )
 }
 

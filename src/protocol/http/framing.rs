@@ -21,28 +21,58 @@ pub(super) struct Facts {
     pub(super) framing: Framing,
     pub(super) keep_alive: bool,
     pub(super) expects_continue: bool,
+    pub(super) asks_for_websocket: bool,
+}
+
+/// A field that may come once.
+#[derive(Clone, Copy, Default)]
+struct Single<'a> {
+    first: Option<&'a [u8]>,
+    repeated: bool,
+}
+
+impl<'a> Single<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        self.repeated = self.first.is_some();
+        self.first = self.first.or(Some(value));
+    }
+
+    fn only(self, twice: &'static str) -> Result<Option<&'a [u8]>, Error> {
+        if self.repeated { Err(Error::BadRequest(twice)) } else { Ok(self.first) }
+    }
 }
 
 /// Reads the fields that decide about the message.
 pub(super) fn read(minor_version: u8, fields: &[httparse::Header<'_>]) -> Result<Facts, Error> {
-    let values = |name: &'static str| {
-        fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|f| f.value)
-    };
-    let one = |name: &'static str, twice: &'static str| {
-        let mut values = values(name);
-        match (values.next(), values.next()) {
-            (_, Some(_)) => Err(Error::BadRequest(twice)),
-            (value, None) => Ok(value),
+    let (mut host, mut length, mut coding) =
+        (Single::default(), Single::default(), Single::default());
+    let (mut close, mut keep, mut expects, mut websocket) = (false, false, false, false);
+    for field in fields {
+        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        let has = |token: &[u8]| list(field.value).any(|one| one.eq_ignore_ascii_case(token));
+        if is("host") {
+            host.add(field.value);
+        } else if is("content-length") {
+            length.add(field.value);
+        } else if is("transfer-encoding") {
+            coding.add(field.value);
+        } else if is("connection") {
+            close |= has(b"close");
+            keep |= has(b"keep-alive");
+        } else if is("upgrade") {
+            websocket |= has(b"websocket");
+        } else if is("expect") {
+            expects |= has(b"100-continue");
         }
-    };
-    match one("host", "more than one Host")? {
+    }
+    match host.only("more than one Host")? {
         Some(host) if is_host(host) => {}
         Some(_) => return Err(Error::BadRequest("Host is malformed")),
         None if minor_version == 0 => {}
         None => return Err(Error::BadRequest("Host is missing")),
     }
-    let length = one("content-length", "more than one Content-Length")?;
-    let coding = one("transfer-encoding", "more than one Transfer-Encoding")?;
+    let length = length.only("more than one Content-Length")?;
+    let coding = coding.only("more than one Transfer-Encoding")?;
     let framing = match (length, coding) {
         (None, None) => Framing::Length(0),
         (Some(length), None) => Framing::Length(content_length(length)?),
@@ -55,15 +85,12 @@ pub(super) fn read(minor_version: u8, fields: &[httparse::Header<'_>]) -> Result
         (None, Some(coding)) if coding.eq_ignore_ascii_case(b"chunked") => Framing::Chunked,
         (None, Some(_)) => return Err(Error::BadRequest("Transfer-Encoding must be chunked")),
     };
-    let has = |name: &'static str, token: &[u8]| {
-        values(name).flat_map(list).any(|element| element.eq_ignore_ascii_case(token))
-    };
     Ok(Facts {
         framing,
-        keep_alive: !has("connection", b"close")
-            && (minor_version >= 1 || has("connection", b"keep-alive")),
+        keep_alive: !close && (minor_version >= 1 || keep),
         // RFC 9110 §10.1.1: an expectation in HTTP/1.0 "MUST" be ignored.
-        expects_continue: minor_version >= 1 && has("expect", b"100-continue"),
+        expects_continue: minor_version >= 1 && expects,
+        asks_for_websocket: websocket,
     })
 }
 

@@ -8,12 +8,15 @@ use super::framing::{self, Framing};
 use super::request::Request;
 use super::text::read_line;
 use super::{Error, Limits};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Empty lines skipped before a request line.
 const EMPTY_LINES_MAX: u8 = 4;
 /// Few lines of a head are longer.
 const LINE_BYTES_USUAL: usize = 128;
+/// Few heads have more lines.
+const LINES_USUAL: usize = 32;
 
 /// Gathers a head. Owns no memory before the first byte.
 #[derive(Default)]
@@ -41,8 +44,12 @@ impl Reader {
         limits: &Limits,
     ) -> Result<bool, Error> {
         if self.is_untouched() {
-            // Room for what has come, at once: a head mostly comes in one piece.
-            let come = bytes.len().saturating_sub(*at).min(limits.head_bytes);
+            let rest = bytes.get(*at..).unwrap_or_default();
+            if self.lines == 0 && self.empty_lines == 0 && self.take_whole(rest, limits) {
+                *at = at.saturating_add(self.bytes.len());
+                return Ok(true);
+            }
+            let come = rest.len().min(limits.head_bytes);
             self.bytes.reserve_exact(come);
             self.line.reserve_exact(come.min(LINE_BYTES_USUAL));
         }
@@ -79,11 +86,44 @@ impl Reader {
         }
     }
 
+    /// Takes a head that begins `rest` and breaks no limit, as most do, in one copy; false for any
+    /// other, which is read line by line.
+    fn take_whole(&mut self, rest: &[u8], limits: &Limits) -> bool {
+        let window = rest.get(..limits.head_bytes).unwrap_or(rest);
+        let (mut start, mut lines) = (0, 0_usize);
+        for end in memchr::memchr_iter(b'\n', window) {
+            let Some(line) = window.get(start..=end) else { return false };
+            let blank = line == b"\r\n";
+            let first_fits = lines > 0 || line.len() <= limits.request_line_bytes.saturating_add(2);
+            if !line.ends_with(b"\r\n") || !first_fits || (blank && lines == 0) {
+                return false;
+            }
+            start = end.saturating_add(1);
+            if blank {
+                if lines > limits.headers.saturating_add(1) {
+                    return false;
+                }
+                self.lines = lines;
+                self.bytes = window.get(..start).unwrap_or_default().to_vec();
+                return true;
+            }
+            lines = lines.saturating_add(1);
+        }
+        false
+    }
+
     /// Parses the head that is whole.
     pub(super) fn finish(self) -> Result<Head, Error> {
-        let mut fields = vec![httparse::EMPTY_HEADER; self.lines];
-        let mut request = httparse::Request::new(&mut fields);
-        match request.parse(&self.bytes) {
+        let mut usual = [const { MaybeUninit::uninit() }; LINES_USUAL];
+        let mut many = Vec::new();
+        let fields = if self.lines <= LINES_USUAL {
+            &mut usual[..]
+        } else {
+            many.resize_with(self.lines, MaybeUninit::uninit);
+            &mut many[..]
+        };
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(&self.bytes, fields) {
             Ok(httparse::Status::Complete(length)) if length == self.bytes.len() => {}
             Ok(_) => return Err(Error::BadRequest("the head is malformed")),
             Err(error) => return Err(refusal(error, &self.bytes)),
@@ -110,6 +150,7 @@ impl Reader {
                 .map(|field| (span(field.name.as_bytes()), span(field.value)))
                 .collect(),
             framing: facts.framing,
+            asks_for_websocket: facts.asks_for_websocket,
             // What follows a CONNECT may be meant for a tunnel, never for us.
             keep_alive: facts.keep_alive && method != "CONNECT",
             expects_continue: facts.expects_continue,
@@ -130,6 +171,7 @@ pub(super) struct Head {
     minor_version: u8,
     fields: Vec<(Range<usize>, Range<usize>)>,
     pub(super) framing: Framing,
+    asks_for_websocket: bool,
     keep_alive: bool,
     pub(super) expects_continue: bool,
 }
@@ -169,6 +211,7 @@ impl Head {
             authority: self.authority.as_ref().map(|authority| self.text(authority)),
             minor_version: self.minor_version,
             keep_alive: self.keep_alive,
+            asks_for_websocket: self.asks_for_websocket,
             body,
             head: self,
         }

@@ -179,7 +179,11 @@ impl Decoder {
             }
             let head = std::mem::take(reader).finish()?;
             let body = body::Reader::new(&head.framing, self.limits.body_bytes)?;
-            let asks = head.expects_continue && !body.is_whole();
+            if body.is_whole() {
+                self.state = State::Ready(head, body);
+                return Ok(Some(Event::Request));
+            }
+            let asks = head.expects_continue;
             self.state = State::Body(head, body);
             if asks {
                 return Ok(Some(Event::Continue));

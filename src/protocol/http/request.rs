@@ -23,6 +23,8 @@ pub struct Request<'a> {
     pub minor_version: u8,
     /// Whether the client lets the connection stay after the response (RFC 9112 §9.3).
     pub keep_alive: bool,
+    /// Whether `Upgrade` lists `websocket` (RFC 6455 §4.2.1), however wrong the rest may be.
+    pub asks_for_websocket: bool,
     /// The body, chunks joined; empty where there was none.
     pub body: &'a [u8],
     pub(super) head: &'a Head,

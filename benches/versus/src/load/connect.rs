@@ -2,12 +2,9 @@
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
-
-use super::{Poll, Until, drain};
+use super::{Poll, Until, connect_now, drain};
 
 /// Connections at once.
 const AT_ONCE: usize = 64;
@@ -68,13 +65,7 @@ pub(crate) fn run(address: SocketAddr, visit: &Visit, span: Duration) -> io::Res
 }
 
 fn begin(address: SocketAddr, poll: &Poll, place: usize) -> io::Result<Visitor> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket: OwnedFd =
-        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-    match rustix::net::connect(&socket, &address) {
-        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
-        Err(error) => return Err(error.into()),
-    }
+    let socket = connect_now(address)?;
     poll.add(&socket, place, true)?;
     let stream = TcpStream::from(socket);
     Ok(Visitor { stream, stage: Stage::Connecting, come: 0, end: [0; 4] })
@@ -90,6 +81,7 @@ fn advance(visitor: &mut Visitor, visit: &Visit, buffer: &mut [u8]) -> io::Resul
                     Ok(taken) if taken == first.len() => {}
                     Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => return Err(error),
                 }
                 let upgrading = !visit.upgrade.is_empty();

@@ -7,15 +7,18 @@ pub(crate) mod connect;
 pub(crate) mod echo;
 pub(crate) mod fan;
 pub(crate) mod latency;
+pub(crate) mod soak;
 
 use std::io::{self, Read};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 /// A server that says nothing for so long is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -53,11 +56,8 @@ impl Poll {
     /// Waits for `timeout` at most.
     pub(crate) fn wait_for(&mut self, timeout: Duration) -> io::Result<()> {
         self.events.clear();
-        let timeout = Timespec {
-            tv_sec: timeout.as_secs() as i64,
-            tv_nsec: i64::from(timeout.subsec_nanos()),
-        };
-        epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout))?;
+        let timeout = time(timeout);
+        retried(|| epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)))?;
         Ok(())
     }
 
@@ -65,6 +65,33 @@ impl Poll {
         let places: Vec<usize> =
             self.events.iter().map(|event| event.data.u64() as usize).collect();
         places.into_iter()
+    }
+}
+
+/// Calls again what a signal interrupted: a process that is stopped and goes on (SIGCONT), or that is
+/// looked at by a profiler, sees EINTR from calls that wait, whatever its handlers (signal(7)).
+pub(crate) fn retried<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            done => return done,
+        }
+    }
+}
+
+/// A time as the kernel has it.
+pub(crate) fn time(span: Duration) -> Timespec {
+    Timespec { tv_sec: span.as_secs() as i64, tv_nsec: i64::from(span.subsec_nanos()) }
+}
+
+/// A socket that connects, or is going to.
+pub(crate) fn connect_now(address: SocketAddr) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&socket, &address) {
+        // An interrupted one goes on by itself.
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod instructions;
 pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod publish;
+pub(crate) mod soak;
 
 use crate::stats::Quartiles;
 use crate::system::{self, Outcome, Sample};

@@ -17,13 +17,28 @@ use sha1::{Digest, Sha1};
 /// The GUID of section 1.3, which proves that the server meant WebSocket.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// Bytes of a value of `Sec-WebSocket-Accept`: 20 in base64.
+const ACCEPT_BYTES: usize = 28;
+
 /// The value of `Sec-WebSocket-Accept` for the value of `Sec-WebSocket-Key`, section 4.2.2.
 #[must_use]
 pub fn accept(key: &str) -> String {
+    STANDARD.encode(accept_digest(key))
+}
+
+/// The same, without memory of its own.
+fn accept_bytes(key: &str) -> [u8; ACCEPT_BYTES] {
+    let mut value = [0; ACCEPT_BYTES];
+    let written = STANDARD.encode_slice(accept_digest(key), &mut value);
+    debug_assert_eq!(written, Ok(ACCEPT_BYTES), "20 bytes are 28 in base64");
+    value
+}
+
+fn accept_digest(key: &str) -> [u8; 20] {
     let mut digest = Sha1::new();
     digest.update(key.as_bytes());
     digest.update(GUID);
-    STANDARD.encode(digest.finalize())
+    digest.finalize().into()
 }
 
 /// Whether `text` is a token of RFC 9110 section 5.6.2.
@@ -46,8 +61,9 @@ fn list(value: &str) -> impl Iterator<Item = &str> {
 
 /// Whether the list `value` has the element `token`, which is ASCII, compared without case.
 fn has_token(value: &[u8], token: &str) -> bool {
-    // Mostly it is the only element.
-    value.eq_ignore_ascii_case(token.as_bytes())
+    // Mostly it is the only element. A word is too short for the comparison by blocks of the library.
+    let same = |(a, b): (&u8, u8)| a.eq_ignore_ascii_case(&b);
+    (value.len() == token.len() && value.iter().zip(token.bytes()).all(same))
         || str::from_utf8(value)
             .is_ok_and(|value| list(value).any(|e| e.eq_ignore_ascii_case(token)))
 }

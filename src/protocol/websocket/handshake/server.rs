@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::{accept, extensions, has_token, is_field_value, is_token, list};
+use super::{accept_bytes, extensions, has_token, is_field_value, is_token, list};
 
 /// Keys as they come: section 4.2.1 asks for 16 bytes, not for zeros in the bits beyond them.
 const KEYS: GeneralPurpose = GeneralPurpose::new(
@@ -333,10 +333,12 @@ pub fn response(
     if !subprotocol_fine || !extensions_fine {
         return Err(NotOffered);
     }
-    out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
-    field(out, "Upgrade", "websocket");
-    field(out, "Connection", "Upgrade");
-    field(out, "Sec-WebSocket-Accept", &accept(upgrade.key));
+    out.extend_from_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Accept: ",
+    );
+    out.extend_from_slice(&accept_bytes(upgrade.key));
+    out.extend_from_slice(b"\r\n");
     if let Some(subprotocol) = subprotocol {
         field(out, "Sec-WebSocket-Protocol", subprotocol);
     }
