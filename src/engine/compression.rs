@@ -97,6 +97,7 @@ pub(super) struct Form {
 
 impl Compression {
     /// What was for many is for nobody else now.
+    #[inline]
     pub(super) fn forget(&mut self) {
         if !self.recent.is_empty() {
             self.recent.clear();

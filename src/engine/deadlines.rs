@@ -106,7 +106,18 @@ impl<H: Handler> Engine<H> {
 
     /// Brings every touched connection into order: what it may read, whether it is over, when it
     /// is due. Also hands over what this loop said to itself, and what was gathered for many.
+    #[inline]
     pub(super) fn settle(&mut self, now: Now, out: &mut Outputs<H>) {
+        let calm = self.touched.is_empty()
+            && self.local.is_empty()
+            && self.slow.is_empty()
+            && self.run.is_empty();
+        if !calm {
+            self.settle_all(now, out);
+        }
+    }
+
+    fn settle_all(&mut self, now: Now, out: &mut Outputs<H>) {
         loop {
             if let Some(id) = self.touched.pop() {
                 self.settle_one(now, id, out);

@@ -61,7 +61,7 @@ impl<'a> Lent<'a> {
     }
 }
 
-const fn opcode(kind: Kind) -> Opcode {
+pub(super) const fn opcode(kind: Kind) -> Opcode {
     match kind {
         Kind::Text | Kind::Line => Opcode::Text,
         Kind::Binary => Opcode::Binary,
@@ -127,25 +127,6 @@ impl<H: Handler> Engine<H> {
             Effect::Peer { to, message } if to == self.here => self.local.push_back(message),
             Effect::Peer { to, message } => out.list.push(Output::Peer { to, message }),
         }
-    }
-
-    /// The common answer without the common way: the message goes back where it lies, before which
-    /// nothing is queued. False, with nothing done, when there is no room for its header.
-    #[inline]
-    pub(super) fn give_back(
-        &mut self,
-        back: &Back,
-        kind: Kind,
-        bytes: &mut [u8],
-        payload: &Range<usize>,
-        out: &mut Outputs<H>,
-    ) -> bool {
-        let part = payload.start + back.part.start..payload.start + back.part.end;
-        debug_assert!(part.end <= payload.end, "lent within the message");
-        let Some(frame) = encoder::reframe(bytes, part, opcode(kind)) else { return false };
-        self.metrics.sent.add_at(DoorLabel::WebSocket, 1);
-        Self::lend(out, bytes, frame);
-        true
     }
 
     fn send(

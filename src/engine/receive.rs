@@ -53,9 +53,12 @@ impl<H: Handler> Engine<H> {
     ) {
         let mut at = 0;
         if lend {
-            self.whole_messages(now, id, bytes, &mut at, out);
+            let calm = self.whole_messages(now, id, bytes, &mut at, out);
             if at > 0 && at == bytes.len() {
-                return self.unlend(id, bytes, out);
+                if !calm {
+                    self.unlend(id, bytes, out);
+                }
+                return;
             }
         }
         self.parse_from(now, id, bytes, at, lend, out);

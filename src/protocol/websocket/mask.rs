@@ -23,7 +23,7 @@ pub fn apply(bytes: &mut [u8], key: [u8; 4]) -> bool {
     mask.saw_ascii()
 }
 
-/// Unmasks what lies in `from` and moves it down to `to`, in one pass. Returns whether all of it is
+/// Unmasks what lies in `from` and moves it down to `to`. Returns whether all of it is
 /// ASCII; nothing is done and none returned unless `to <= from.start` and both are within `bytes`.
 #[inline]
 pub(super) fn apply_down(
