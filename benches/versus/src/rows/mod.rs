@@ -44,15 +44,23 @@ impl Row<'_> {
     pub(crate) fn run(&self, rounds: usize) -> Outcome<()> {
         let before = system::others_percent()?;
         let mut null = Vec::new();
-        let mut theirs = vec![Vec::new(); self.contestants.len()];
+        let mut theirs: Vec<Outcome<Vec<Sample>>> = Vec::new();
+        theirs.resize_with(self.contestants.len(), || Ok(Vec::new()));
         for round in 0..rounds {
-            // Whoever comes first in one round comes last in the next.
+            // Whoever comes first in one round comes last in the next; ours is beside null in both.
             let forward = round % 2 == 0;
             if forward {
                 null.push((self.null)()?);
             }
-            for (samples, (_, measure)) in theirs.iter_mut().zip(&self.contestants) {
-                samples.push(measure()?);
+            for turn in 0..self.contestants.len() {
+                let who = if forward { turn } else { self.contestants.len() - 1 - turn };
+                let Ok(samples) = &mut theirs[who] else { continue };
+                match (self.contestants[who].1)() {
+                    Ok(sample) => samples.push(sample),
+                    // A peer that fails is told of, and costs the others nothing.
+                    Err(error) if who > 0 => theirs[who] = Err(error),
+                    Err(error) => return Err(error),
+                }
             }
             if !forward {
                 null.push((self.null)()?);
@@ -61,6 +69,13 @@ impl Row<'_> {
         let others = before.max(system::others_percent()?);
         self.print("null", &null, None, others);
         for ((name, _), samples) in self.contestants.iter().zip(&theirs) {
+            let samples = match samples {
+                Ok(samples) => samples,
+                Err(error) => {
+                    println!("| {} | {name} | failed: {error} | | | | |", self.name);
+                    continue;
+                }
+            };
             let pairs = null.iter().zip(samples);
             let ratios = pairs.map(|(null, theirs)| null.each_ns() / theirs.each_ns()).collect();
             self.print(name, samples, Some(Quartiles::of(ratios)), others);
