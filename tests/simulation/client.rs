@@ -297,11 +297,12 @@ impl World {
     pub(crate) fn gone(&mut self, c: usize, broken: bool) {
         let now = self.now.monotonic;
         let client = &mut self.clients[c];
-        client.pipe = None;
-        // Who does not read is not waited for longer than a close may take.
+        let heard = client.pipe.take().is_some_and(|pipe| self.pipes[pipe].heard_end);
+        // Who does not read is not waited for longer than a close may take, and whose bytes stand
+        // still not longer than for any that says nothing.
         let patient = Duration::from_millis(self.plan.limits.engine.close_timeout_ms);
         let slow = self.injected.has_slowed();
-        let owed = client.half_closed.is_some_and(|at| !slow || now < at + patient);
+        let owed = client.half_closed.is_some_and(|at| !slow || heard && now < at + patient);
         if owed {
             self.model.checked(Law::HalfClose);
         }

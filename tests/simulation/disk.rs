@@ -55,7 +55,8 @@ impl World {
     /// The writer commits a batch and tells the ends, in order, to each loop.
     pub(crate) fn commit(&mut self) {
         let jobs = self.batch();
-        let done = if self.strikes(Fault::DiskError) {
+        // An fsync fails once in a life: a store that has seen it does not commit again.
+        let done = if self.server.after.is_none() && self.strikes(Fault::DiskError) {
             self.disk_error(jobs)
         } else {
             if self.strikes(Fault::Full) {
@@ -103,6 +104,9 @@ impl World {
             for done in &mut done {
                 done.result = Finished::Written(Err(error.clone()));
             }
+        }
+        if self.plan.planted == Some(Planted::WritesOn) {
+            self.server.store = image.crash();
         }
         self.server.after = Some(image);
         self.schedule(1_000_000, Event::Die);

@@ -50,6 +50,8 @@ pub(crate) struct Pipe {
     stalled: VecDeque<Piece>,
     ended_up: bool,
     ended_down: bool,
+    /// The server has heard that the client sends no more.
+    pub(crate) heard_end: bool,
     /// The server has taken it from its listener.
     pub(crate) accepted: bool,
     /// Nothing arrives any more, either way.
@@ -71,6 +73,7 @@ impl Pipe {
             stalled: VecDeque::new(),
             ended_up: false,
             ended_down: false,
+            heard_end: false,
             accepted: false,
             vanished: false,
         }
@@ -173,6 +176,7 @@ impl World {
             }
             Piece::End => {
                 self.trace.note(now.monotonic, ("up end", pipe), b"");
+                self.pipes[pipe].heard_end = true;
                 engine.input(now, Input::Finished { connection }, &mut out);
             }
             Piece::Reset => {

@@ -25,6 +25,8 @@ planted! {
     SyncLost: I1 | I4;
     /// Commits are acknowledged a while before they reach the disk.
     AckBeforeSync: I1 | I4;
+    /// After a failed fsync commits go on as if nothing had been.
+    WritesOn: I1 | I4;
     /// A retry is stored again.
     NoDeduplication: I3;
     /// The writer takes a batch in the wrong order.
@@ -56,6 +58,7 @@ impl Planted {
     pub(crate) fn provoke(self, rates: &mut Rates) {
         match self {
             Self::SyncLost | Self::AckBeforeSync => rates.set(Fault::Crash, 12),
+            Self::WritesOn => rates.set(Fault::DiskError, 12),
             Self::NoDeduplication => rates.set(Fault::Reset, 8),
             Self::NoRearm => rates.set(Fault::Descriptors, 100),
             Self::NoResume => rates.set(Fault::SlowReader, 30),
