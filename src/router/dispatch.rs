@@ -25,7 +25,8 @@ impl Router {
         {
             if session.is_full() {
                 session.keep_rest(text);
-                return;
+                // A logout may have filled it, behind which requests wait: nobody was told yet.
+                return self.hold_back(cx, id);
             }
             let (decoded, rest) = json::decode(text);
             let object = &text[..text.len() - rest.len()];
@@ -230,7 +231,7 @@ impl Router {
                 self.objects(cx, id, &rest);
             }
             let Some(session) = self.sessions.get_mut(id) else { return };
-            if !session.has_rest() && session.paused {
+            if !session.has_rest() && session.paused && !session.is_full() {
                 session.paused = false;
                 cx.resume(id);
             }

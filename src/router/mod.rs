@@ -305,6 +305,7 @@ impl Handler for Router {
     fn check_invariants(&self) {
         for (id, session) in self.sessions.iter() {
             session.slots.check();
+            assert!(session.paused || !session.has_rest(), "{id:?} comes back to what is kept");
             for number in &session.channels {
                 let channel = self.subscriptions.channel(*number);
                 assert!(channel.is_some(), "{id:?} is subscribed to nothing");

@@ -150,8 +150,9 @@ impl Session {
         self.rare.get_or_insert_default().closing.get_or_insert(close);
     }
 
-    /// Keeps the objects of a frame that found no slot.
+    /// Keeps the objects of a frame that found no slot. No other frame may come before they did.
     pub(super) fn keep_rest(&mut self, rest: &str) {
+        debug_assert!(!self.has_rest(), "what is kept is not forgotten for what comes after it");
         self.rare.get_or_insert_default().rest = rest.into();
     }
 

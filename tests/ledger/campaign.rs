@@ -133,21 +133,18 @@ impl Campaign {
             self.strike_the_start(life)?;
         }
         let (environment, loss) = self.environment(&mut life.rng);
-        let mut server = if cycle == 0 {
+        if cycle == 0 {
             let server = life.start(&[])?;
             life.set_up(&server)?;
-            drop(server);
-            life.start(&environment)?
-        } else {
-            match life.starting(&environment)?.ready()? {
-                Ok(server) => server,
-                // What it is to die of came while it started.
-                Err(_) if !environment.is_empty() => {
-                    life.tally.add("deaths at the start", 1);
-                    return life.cut(loss);
-                }
-                Err(_) => life.start(&environment)?,
+        }
+        let mut server = match life.starting(&environment)?.ready()? {
+            Ok(server) => server,
+            // What it is to die of came while it started.
+            Err(_) if !environment.is_empty() => {
+                life.tally.add("deaths at the start", 1);
+                return life.cut(loss);
             }
+            Err(_) => life.start(&environment)?,
         };
         let looked = life.look(&server, false);
         if looked.is_err() && !environment.is_empty() {

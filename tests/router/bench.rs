@@ -33,6 +33,8 @@ pub(crate) struct Bench {
     pub(crate) now: Now,
     ends: BTreeMap<String, End>,
     jobs: Vec<Job>,
+    /// Whether jobs are left undone for now.
+    waits: bool,
 }
 
 const START: Duration = Duration::from_secs(1000);
@@ -46,7 +48,7 @@ impl Bench {
         let now = at(START);
         let engine = parts::engine(limits, Homes::new(1, 1), LoopId(0), 1, parts::tokens());
         let (ends, jobs) = (BTreeMap::new(), Vec::new());
-        Self { engine, store: MemoryStore::new(), now, ends, jobs }
+        Self { engine, store: MemoryStore::new(), now, ends, jobs, waits: false }
     }
 
     fn accept(&mut self, name: &str, address: [u8; 4], web: Option<Box<Connection>>) {
@@ -142,13 +144,33 @@ impl Bench {
                     Output::Peer { .. } => panic!("there is one loop"),
                 }
             }
-            if self.jobs.is_empty() && out.list.is_empty() {
+            if (self.waits || self.jobs.is_empty()) && out.list.is_empty() {
                 return;
+            }
+            if self.waits {
+                continue;
             }
             for done in self.work() {
                 self.engine.input(self.now, Input::Done(done), &mut out);
             }
         }
+    }
+
+    /// Leaves jobs undone from now on, or does what there is, and then all that comes of it.
+    pub(crate) fn wait(&mut self, waits: bool) {
+        self.waits = waits;
+        if !waits {
+            self.work_once();
+        }
+    }
+
+    /// Does the jobs there are, but not what comes of them if they are to wait.
+    pub(crate) fn work_once(&mut self) {
+        let mut out = Outputs::default();
+        for done in self.work() {
+            self.engine.input(self.now, Input::Done(done), &mut out);
+        }
+        self.carry_out(out);
     }
 
     /// All work there is; writes in one batch, like a writer who was busy.

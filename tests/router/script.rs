@@ -11,6 +11,7 @@
 //! ana |                              the client sends no more
 //! fail full|unavailable              of the next commit
 //! pass 10s | 1500ms
+//! jobs wait | once | go              none is done | those there are, once | all, as ever
 //! ana < TEXT                         heard; (end) and (closed) are ends of the stream
 //! ```
 
@@ -67,6 +68,9 @@ fn step(bench: &mut Bench, names: &mut Names, words: &[&str]) {
     let rest = words.get(2).copied().unwrap_or_default();
     match (words[0], words.get(1).copied().unwrap_or_default()) {
         ("pass", time) => bench.pass(duration(time)),
+        ("jobs", "wait") => bench.wait(true),
+        ("jobs", "once") => bench.work_once(),
+        ("jobs", "go") => bench.wait(false),
         ("fail", "full") => bench.store.fail_next(Fail::Full),
         ("fail", "unavailable") => bench.store.fail_next(Fail::Unavailable),
         (name, "=") => open(bench, names, name, rest),

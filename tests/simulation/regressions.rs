@@ -8,6 +8,11 @@ pub(crate) const REGRESSIONS: &[(u64, &str)] = &[
     (122, "the timer of a kept HTTP connection was not set again when half a request came"),
     (131, "the same, after another request"),
     (28, "a client that reads nothing for 5 s after its half-close is not waited for: no bug"),
+    (80003, "frames behind a logout that was not alone were kept, and nobody came back to them"),
+    (10406, "the same: the login was among them"),
+    (21063, "the same"),
+    (72341, "the same, with few descriptors"),
+    (90327, "the same, compressed and cut into pieces"),
     (
         1387,
         "an fsync failed twice in one life, and the second undid what the first had kept: no bug",
