@@ -251,6 +251,9 @@ impl<H: Handler> Engine<H> {
 
     /// The queue is full of what may not be lost: nothing is left but to part (SPEC §5).
     pub(super) fn slow_consumer(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
+        // What is gathered goes the way of what is queued: behind a hole nothing may follow but the
+        // Close frame.
+        self.end_run(out);
         let found = self.connections.get_mut(id).filter(|found| found.stage == Stage::Open);
         let Some(found) = found else { return };
         self.metrics.slow_consumers.add(1);

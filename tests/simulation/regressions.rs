@@ -21,4 +21,9 @@ pub(crate) const REGRESSIONS: &[(u64, &str)] = &[
     (40252, "the same, with slow streams"),
     (50552, "the same, and the chat of an acknowledged message was gone"),
     (60813, "a half-close behind bytes that stood still until the server gave up: no bug"),
+    (
+        39028,
+        "what was gathered for a slow consumer was sent to it behind the hole, before its Close frame",
+    ),
+    (46990, "the same"),
 ];

@@ -59,3 +59,19 @@ fn a_long_run_is_cut() {
     let seen = played(&long, Door::WebSocket, true, 1 << 20);
     assert_eq!(seen[1].len(), expected);
 }
+
+/// Found by the simulator.
+#[test]
+fn behind_what_found_no_room_comes_nothing_but_the_close_frame() {
+    let long = format!("a0 {}", "x".repeat(200));
+    let script: Vec<Vec<u8>> =
+        ["t2 first", &long, "o1 third"].iter().map(|line| line.as_bytes().to_vec()).collect();
+    for door in [Door::Lines, Door::WebSocket] {
+        let [roomy, narrow] = [1 << 20, 100].map(|room| played(&script, door, true, room));
+        let has = |bytes: &[u8], what: &str| String::from_utf8_lossy(bytes).contains(what);
+        assert!(has(&roomy[2], "xxx") && has(&roomy[2], "third"), "{door:?}: it is for this one");
+        assert!(!has(&narrow[2], "xxx") && !has(&narrow[2], "third"), "{door:?}");
+        // Who is not the first speaks by the other door, and lines end without a word.
+        assert_eq!(has(&narrow[2], "slow consumer"), door == Door::Lines, "{door:?}");
+    }
+}
