@@ -2,8 +2,8 @@
 //!
 //! Law: a panic in the engine or a handler costs the connection whose input it was, and is counted
 //! and logged; the loop goes on. The engine tells that connection that it was our fault; when that
-//! panics too, the connection is lost without a word. What the panic left half done elsewhere is the handler's to find: its
-//! invariants are checked in debug builds.
+//! panics too, the connection is lost without a word. What the panic left half done elsewhere is the
+//! handler's to find: its invariants are checked in debug builds.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
