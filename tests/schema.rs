@@ -70,7 +70,7 @@ fn every_verb_is_in_the_oneof_and_nothing_else() {
         assert!(lines.contains(line), "proto/: add to oneof message_type: {line}");
     }
     for line in &lines {
-        assert!(rows.contains(line), "rows.rs has no row for this line of proto/: {line}");
+        assert!(rows.contains(line), "rows/ has no row for this line of proto/: {line}");
     }
 }
 
@@ -93,7 +93,7 @@ fn every_parameter_is_in_the_schema_and_nothing_else() {
             assert!(lines.contains(line), "proto/: add to message {}: {line}", message.name());
         }
         for line in &lines {
-            assert!(rows.contains(line), "rows.rs, {}: no parameter for {line}", verb.word());
+            assert!(rows.contains(line), "rows/, {}: no parameter for {line}", verb.word());
         }
     }
 }

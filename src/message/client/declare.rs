@@ -1,6 +1,6 @@
 //! The macros that turn one row per verb into its struct, its Protobuf twin and its place in the enums.
 //!
-//! A row is written once, in `rows.rs`, in the words of a `.proto` file; derives of serde and prost on
+//! A row is written once, in `rows/`, in the words of a `.proto` file; derives of serde and prost on
 //! one type do not work (prost owns its fields, serde borrows them), so two types come from it.
 //! Limit: a kind of parameter is one line in each of the three tables below.
 
@@ -118,9 +118,9 @@ macro_rules! domain_struct {
     };
 }
 
-/// All verbs: see `rows.rs` for what a row says.
+/// All verbs: see `rows/mod.rs` for what a row says.
 macro_rules! verbs {
-    ($a:lifetime; $(
+    (; $a:lifetime; $(
         #[doc = $about:literal]
         $name:ident $(<$lt:lifetime>)? $word:literal = $number:tt, $access:ident, $order:ident, $rate:ident,
         $example:literal {

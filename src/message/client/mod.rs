@@ -1,4 +1,4 @@
-//! What clients say: the catalogue of verbs (SPEC §4), one row each in `rows.rs`.
+//! What clients say: the catalogue of verbs (SPEC §4), one row each in `rows/`.
 //!
 //! From a row come the borrowed struct for JSON, its Protobuf twin, the variants of [`Verb`] and
 //! [`Request`], and what `help`, the router, the limits and the metrics need to know of the verb. To

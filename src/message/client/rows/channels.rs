@@ -1,0 +1,39 @@
+//! Channels: their rows of the catalogue. See `mod.rs` for what a row says.
+
+macro_rules! channel_rows {
+    ($next:ident $($rest:ident)*; $($before:tt)*) => { $next! { $($rest)*; $($before)*
+
+    /// Subscribes to a channel, from a position when one is given.
+    Subscribe<'a> "subscribe" = 38, User, Barrier, Request,
+    r#"{"type":"subscribe","channel":"public:lobby"}"# {
+        /// 1–128 of `A-Za-z0-9._:-`.
+        channel: text = 1;
+        /// What was seen last: the events after it are returned.
+        since: optional position = 2;
+        /// Whether events tell who comes and goes.
+        presence: optional boolean = 3;
+    }
+
+    /// Ends a subscription.
+    Unsubscribe<'a> "unsubscribe" = 39, User, Barrier, Request,
+    r#"{"type":"unsubscribe","channel":"public:lobby"}"# {
+        /// The channel.
+        channel: text = 1;
+    }
+
+    /// Publishes to a channel.
+    Publish<'a> "publish" = 40, User, Run, Request,
+    r#"{"type":"publish","channel":"public:lobby","payload":{"x":1}}"# {
+        /// The channel.
+        channel: text = 1;
+        /// What is published.
+        payload: payload = 2;
+        /// The `type` of the event; `publication` when absent.
+        event: optional text = 3;
+        /// `false`: the publisher does not get the event.
+        echo: optional boolean = 4;
+        /// The publisher's own id for it.
+        client_id: optional text = 5;
+    }
+    } };
+}
