@@ -129,15 +129,22 @@ fn value(parameter: &Parameter, fields: Fields<'_>) -> Option<Option<String>> {
     }
     // proto3 leaves out what is as it would be without it.
     let given = values.last().copied();
+    // What is the envelope's is none of the request's.
+    if parameter.kind() == Kind::RequestId {
+        return Some(None);
+    }
     let Some(value) = given.or((parameter.presence() == Presence::Required).then(Value::default))
     else {
         return Some(None);
     };
     let inner = Fields(value.bytes);
     Some(Some(match parameter.kind() {
-        Kind::Text | Kind::Visibility => quoted(value),
+        Kind::Text | Kind::Visibility | Kind::RequestId => quoted(value),
         Kind::Integer => value.number.to_string(),
         Kind::Boolean => (value.number != 0).to_string(),
+        Kind::Json if value.bytes.is_empty() && parameter.presence() == Presence::Implicit => {
+            return Some(None);
+        }
         Kind::Json | Kind::Payload => json::check(value.bytes)?.to_owned(),
         Kind::ClientInfo => {
             let names = ["client_id", "version", "platform"];

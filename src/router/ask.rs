@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::calls::words::Answer as CallAnswer;
 use super::session::{Session, User};
 use super::words::{CallRef, Done, Finished, Job, PasswordTask, Word};
 use super::{Call, Router, Step, Timer};
@@ -42,6 +43,8 @@ pub(super) enum Event {
     Attached(Option<Arc<Budget>>),
     Listening(Vec<Position>),
     Published(Position),
+    Called(CallAnswer),
+    Served,
     There,
 }
 

@@ -1,7 +1,7 @@
 //! The messaging server as a [`Handler`]: sessions in, replies and events out.
 //!
 //! `dispatch.rs` takes a message apart and finds the handler of each verb; the handlers are one
-//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `basics`), each with the
+//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `calls`, `basics`), each with the
 //! completions of what it has to wait for. `events.rs` is where a commit or a publication becomes
 //! events; `words.rs` lists what loops and workers are told.
 
@@ -9,6 +9,7 @@ mod accounts;
 mod arrival;
 mod ask;
 mod basics;
+pub mod calls;
 mod channels;
 mod chats;
 mod config;
@@ -24,9 +25,8 @@ mod tokens;
 pub mod words;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-pub use config::Config;
+pub use config::{Calls, Config};
 pub use metrics::Metrics;
 pub use words::{Done, Job, Word};
 
@@ -79,6 +79,7 @@ pub struct Router {
     user_homes: UserHomes<Budget>,
     budgets: Budgets,
     logins: Logins,
+    backends: calls::Backends,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -138,6 +139,7 @@ struct Call {
 enum Step {
     Account(accounts::Step),
     Arrival(Box<arrival::Step>),
+    Backend(calls::Step),
     Basic(basics::Step),
     Channel(channels::Step),
     Chat(chats::Step),
@@ -154,6 +156,8 @@ pub enum Timer {
     Expiry(ConnectionId),
     /// Something took too long.
     Call(Key),
+    /// A backend took too long.
+    Backend(Key),
 }
 
 impl Router {
@@ -161,6 +165,7 @@ impl Router {
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let backends = calls::Backends::new(seed, &config.calls, homes.len());
         Self {
             config,
             auth,
@@ -181,6 +186,7 @@ impl Router {
             user_homes: UserHomes::new(seed),
             budgets: Budgets::new(&guard),
             logins: Logins::new(&guard, seed),
+            backends,
             guard,
             metrics: registry.block(),
             guard_metrics: registry.block(),
@@ -197,7 +203,11 @@ impl Router {
     /// be left when everybody has gone.
     #[must_use]
     pub fn residue(&self) -> usize {
-        self.subscriptions.len() + self.local_users.len() + self.sessions.len() + self.calls.len()
+        self.subscriptions.len()
+            + self.local_users.len()
+            + self.sessions.len()
+            + self.calls.len()
+            + self.backends.len()
     }
 }
 
@@ -268,7 +278,8 @@ impl Handler for Router {
 
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.leave(cx, id);
-        if let Some(session) = self.sessions.remove(id) {
+        if let Some(mut session) = self.sessions.remove(id) {
+            self.drop_calls(cx, session.slots.take_calls());
             if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
                 cx.cancel_timer(timer);
             }
@@ -281,6 +292,7 @@ impl Handler for Router {
         match timer {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
+            Timer::Backend(key) => self.call_is_late(cx, key),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);
@@ -314,6 +326,7 @@ impl Handler for Router {
                 assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
             }
         }
+        self.backends.check();
         for (key, call) in self.calls.iter() {
             assert!(call.step.is_some(), "call {key:?} waits for something");
         }
@@ -335,6 +348,7 @@ impl Router {
         let outcome = match step {
             Step::Account(step) => accounts::go_on(&mut ask, step, event),
             Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
+            Step::Backend(step) => calls::go_on(&mut ask, step, event),
             Step::Basic(step) => basics::go_on(&mut ask, step, event),
             Step::Channel(step) => channels::go_on(&mut ask, step, event),
             Step::Chat(step) => chats::go_on(&mut ask, step, event),
@@ -356,6 +370,7 @@ impl Router {
             Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
             Some(Step::Account(step)) => accounts::fault(step, fault),
             Some(Step::Message(step)) => messages::fault(step, fault),
+            Some(Step::Backend(step)) => calls::fault(step, fault),
             _ => fault,
         };
         if matches!(call.step, Some(Step::Arrival(_))) {
@@ -370,11 +385,11 @@ impl Router {
         if let Some(timer) = call.timer {
             cx.cancel_timer(timer);
         }
+        if call.slot == slots::FREE
+            && let Some(session) = self.sessions.get_mut(call.connection)
+        {
+            session.slots.called(key);
+        }
         Some(call)
-    }
-
-    fn auth_timeout(&self, peer: crate::handler::Peer) -> Duration {
-        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
-        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
     }
 }
