@@ -26,7 +26,8 @@ pub mod words;
 
 use std::sync::Arc;
 
-pub use config::{Calls, Config};
+pub use calls::Calls;
+pub use config::Config;
 pub use metrics::Metrics;
 pub use words::{Done, Job, Word};
 

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! # a remark
-//! set connections_per_user 2         before the first connection
+//! set connections_per_user 2         before the first connection; also namespaces.NAME.KEY VALUE
 //! set loops 3                        connections go to them in turn
 //! ana = lines [local]                a TCP connection from afar, or from this machine
 //! bob = ws [PATH] [; Header: value]… a WebSocket
-//! t = token SUB ROLE SECONDS [TEAM]…        a token of ours, then known as TOKENn
+//! t = token SUB ROLE SECONDS [TEAM]… a token of ours, then known as TOKENn
 //! ana > TEXT                         a line, or a text message; ⏎ is a line feed in it, ⋯9⋯ nine letters
 //! ana >> TEXT                        a binary message
 //! ana |                              the client sends no more
@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use stentor::auth::{Claims, Role, Tokens};
 use stentor::base::id::{Id, UserId};
+use stentor::config::Config;
 use stentor::protocol::websocket::handshake::client::Request;
 use stentor::store::memory::Fail;
 
@@ -30,13 +31,19 @@ use crate::parts::{self, Limits};
 /// Plays a scene; gives it as it happened.
 pub(crate) fn play(scene: &str) -> String {
     let mut limits = Limits::default();
+    let mut config = Config::default();
     let mut loops = 1;
     for line in scene.lines().filter_map(|line| line.strip_prefix("set ")) {
         match line.strip_prefix("loops ") {
             Some(number) => loops = number.parse().expect("a number"),
+            None if line.starts_with("namespaces.") => {
+                config.set_pair(&line.replacen(' ', "=", 1)).expect("a key and its value");
+            }
             None => set(&mut limits, line),
         }
     }
+    config.finish().expect("namespaces that can be");
+    limits.router.policies = config.router.policies;
     let mut bench = Bench::new(&limits, loops);
     let mut names = Names::default();
     let mut played = String::new();

@@ -6,6 +6,7 @@
 //! Law: every call is answered once, at its deadline at the latest. A caller that leaves takes nothing
 //! back: its worker goes on, what it answers is kept for a repeat, and the rest is dropped.
 
+mod config;
 mod home;
 pub mod words;
 mod worker;
@@ -18,7 +19,7 @@ use super::ask::{
 };
 use super::slots::FREE;
 use super::words::Word;
-use super::{Call, Calls, Router, Timer};
+use super::{Call, Router, Timer};
 use crate::base::arena::Key;
 use crate::base::id::ConnectionId;
 use crate::codec::json;
@@ -32,6 +33,7 @@ use crate::message::fault::{Code, Fault};
 use crate::message::json::Json;
 use crate::protocol::websocket::Opcode;
 use crate::router::words::CallRef;
+pub use config::Calls;
 use words::{Answer, CallWord, Caller, Calling, Verdict};
 
 /// How much longer than a call may take its loop waits to be told how it ended.
