@@ -132,6 +132,8 @@ fn the_server_side_is_that_of_spec() {
                 "bool retryable = 7;",
                 "uint64 retry_after_ms = 8;",
                 "string field = 9;",
+                // Not in SPEC: what JSON has beside `data`.
+                "bool cached = 10;",
             ],
         ),
         (

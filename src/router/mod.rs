@@ -35,6 +35,7 @@ use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::base::timer::TimerId;
+use crate::codec::protobuf;
 use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
@@ -71,8 +72,8 @@ pub struct Router {
     calls: Arena<Call>,
     /// The event of a publication whose reply goes out first.
     after_reply: Option<Echo>,
-    /// Tokens that came with an upgrade, until the connection opens.
-    upgrades: Vec<(ConnectionId, Box<str>)>,
+    /// What came with an upgrade, until the connection opens.
+    upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
     revocations: Revocations,
     channels: Channels,
@@ -166,7 +167,7 @@ impl Router {
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
-        let backends = calls::Backends::new(seed, &config.calls, homes.len());
+        let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
         Self {
             config,
             auth,
@@ -235,16 +236,18 @@ impl Handler for Router {
     fn message(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, message: Message<'_>) {
         match message.kind {
             Kind::Line => self.line(cx, id, message.bytes),
+            Kind::Text | Kind::Binary if !self.speaks(cx, id, message.kind) => {}
             // The engine has validated it; looking again costs less than an unchecked promise.
             Kind::Text => match simdutf8::basic::from_utf8(message.bytes) {
                 Ok(text) => self.objects(cx, id, text),
                 Err(_) => cx.close(id, Close::new(1007, "text must be UTF-8")),
             },
-            Kind::Binary => {
-                let close = Close::new(1003, "binary messages are not spoken here: send JSON text");
-                cx.close(id, close);
-            }
+            Kind::Binary => self.binary(cx, id, message.bytes),
         }
+    }
+
+    fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
+        std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out))
     }
 
     fn request(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, request: &Request<'_>) {
@@ -278,15 +281,7 @@ impl Handler for Router {
     }
 
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        self.leave(cx, id);
-        if let Some(mut session) = self.sessions.remove(id) {
-            self.drop_calls(cx, session.slots.take_calls());
-            if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
-                cx.cancel_timer(timer);
-            }
-            let age = session.opened_at.elapsed(cx.now);
-            log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
-        }
+        self.gone(cx, id);
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Timer) {

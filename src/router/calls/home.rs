@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::metrics::Called as Outcome;
 use super::too_late;
 use super::words::{Answer, CallWord, Called, Calling, Verdict};
 use crate::base::arena::Key;
@@ -18,7 +19,7 @@ use crate::hub::calls::workers::{InFlight, Refused};
 use crate::hub::calls::{Action, CallKind};
 use crate::message::fault::{Code, Fault};
 use crate::metrics::Label;
-use crate::router::metrics::Called as Outcome;
+
 use crate::router::words::{CallRef, Word};
 use crate::router::{Router, Timer};
 
@@ -90,7 +91,7 @@ impl Router {
         let (now, kind) = (cx.now.monotonic, calling.action.kind);
         let keep = keep(&calling);
         if let Some(data) = self.kept(&keep, now) {
-            self.metrics.calls.add_at((kind, Outcome::Cached), 1);
+            self.backends.metrics.calls.add_at((kind, Outcome::Cached), 1);
             return answer(cx, calling.call, Answer::Data { data, cached: true });
         }
         let bytes = calling.params.len();
@@ -99,7 +100,7 @@ impl Router {
             Ok(worker) => worker,
             Err(refused) => {
                 let (outcome, fault) = refusal(refused, &calling.action);
-                self.metrics.calls.add_at((kind, outcome), 1);
+                self.backends.metrics.calls.add_at((kind, outcome), 1);
                 return answer(cx, calling.call, Answer::Fault(fault));
             }
         };
@@ -129,8 +130,11 @@ impl Router {
                 .get(own, now)
                 .or_else(|| self.backends.responses.get(all, now)),
         };
-        let counter =
-            if found.is_some() { &self.metrics.cache_hits } else { &self.metrics.cache_misses };
+        let counter = if found.is_some() {
+            &self.backends.metrics.cache_hits
+        } else {
+            &self.backends.metrics.cache_misses
+        };
         counter.add(1);
         found
     }
@@ -158,7 +162,7 @@ impl Router {
                 if let Some((key, ms)) = kept {
                     let ttl = Duration::from_millis(ms);
                     let evicted = self.backends.responses.put(key, Arc::clone(&data), ttl, now);
-                    self.metrics.cache_evictions.add(evicted as u64);
+                    self.backends.metrics.cache_evictions.add(evicted as u64);
                 }
                 self.end_call(cx, call, Outcome::Ok, Answer::Data { data, cached: false });
             }
@@ -191,8 +195,8 @@ impl Router {
         told: Answer,
     ) {
         let kind = call.action.kind;
-        self.metrics.calls.add_at((kind, outcome), 1);
-        self.metrics.call_seconds.time_at(kind, call.caller.began.elapsed(cx.now));
+        self.backends.metrics.calls.add_at((kind, outcome), 1);
+        self.backends.metrics.call_seconds.time_at(kind, call.caller.began.elapsed(cx.now));
         let open_for = Duration::from_millis(self.config.calls.breaker_open_ms);
         let failed = outcome != Outcome::Ok;
         let (before, after) =
@@ -207,7 +211,7 @@ impl Router {
     }
 
     fn breaker_changed(&self, action: &Action, to: Phase) {
-        self.metrics.breaker_changes.add_at(to, 1);
+        self.backends.metrics.breaker_changes.add_at(to, 1);
         match to {
             Phase::Open => {
                 let ms = self.config.calls.breaker_open_ms;
@@ -218,13 +222,13 @@ impl Router {
     }
 
     fn gauge_calls(&self) {
-        self.metrics.workers.set_at((), self.backends.workers.len() as i64);
-        self.metrics.calls_in_flight.set_at((), self.backends.workers.in_flight() as i64);
-        self.metrics.cache_bytes.set_at((), self.backends.responses.bytes() as i64);
+        self.backends.metrics.workers.set_at((), self.backends.workers.len() as i64);
+        self.backends.metrics.calls_in_flight.set_at((), self.backends.workers.in_flight() as i64);
+        self.backends.metrics.cache_bytes.set_at((), self.backends.responses.bytes() as i64);
         let phases = [Phase::Closed, Phase::Open, Phase::HalfOpen];
         for (phase, count) in phases.into_iter().zip(self.backends.workers.phases()) {
             debug_assert_eq!(phases[phase.index()], phase);
-            self.metrics.breakers.set_at(phase, count);
+            self.backends.metrics.breakers.set_at(phase, count);
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod config;
 mod home;
+mod metrics;
 pub mod words;
 mod worker;
 
@@ -31,9 +32,11 @@ use crate::hub::calls::{Action, CallKind};
 use crate::message::client;
 use crate::message::fault::{Code, Fault};
 use crate::message::json::Json;
+use crate::metrics::Registry;
 use crate::protocol::websocket::Opcode;
 use crate::router::words::CallRef;
 pub use config::Calls;
+pub use metrics::Metrics;
 use words::{Answer, CallWord, Caller, Calling, Verdict};
 
 /// How much longer than a call may take its loop waits to be told how it ended.
@@ -54,12 +57,18 @@ pub(super) struct Backends {
     responses: Responses,
     /// Of its own connections.
     serving: Serving,
+    metrics: Arc<Metrics>,
 }
 
 impl Backends {
-    pub(super) fn new(seed: u64, config: &Calls, loops: usize) -> Self {
+    pub(super) fn new(seed: u64, config: &Calls, loops: usize, registry: &Registry) -> Self {
         let responses = Responses::new(seed, config.cache_bytes / loops.max(1));
-        Self { workers: Workers::new(seed), responses, serving: Serving::new(seed) }
+        Self {
+            workers: Workers::new(seed),
+            responses,
+            serving: Serving::new(seed),
+            metrics: registry.block(),
+        }
     }
 
     /// How many workers there are, of this loop and for its actions.
