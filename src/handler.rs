@@ -5,13 +5,16 @@
 //! There is one handler per loop, made by a factory; it never blocks and shares nothing. The
 //! messaging server is one handler, `examples/echo.rs` another.
 
+mod close;
+mod endpoints;
 mod told;
 
-use std::borrow::Cow;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::time::Duration;
 
+pub use close::Close;
+pub use endpoints::Endpoints;
 pub use told::{Accept, Door, Kind, Message, Opening, Peer, Upgrade};
 
 use crate::base::id::{ConnectionId, LoopId};
@@ -130,6 +133,14 @@ pub trait Handler: Sized + Send {
         let _ = cx;
     }
 
+    /// Writes `text`, a text message, in the language of a connection that asked for it by
+    /// [`Context::translate`]; it is sent as a binary message, translated once however many get it.
+    /// False when it cannot be said there: then it is not sent.
+    fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
+        let _ = (text, out);
+        false
+    }
+
     /// Panics when the handler's state contradicts itself. Called after every input in debug builds.
     fn check_invariants(&self) {}
 }
@@ -170,24 +181,6 @@ pub struct Tag {
 impl Tag {
     /// A reply, or anything else without a channel.
     pub const REPLY: Self = Self { channel: 0, offset: 0, class: Class::Reply };
-}
-
-/// Why we close.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Close {
-    /// RFC 6455 §7.4, or of the application (4000–4999).
-    pub code: u16,
-    /// For people, at most 123 bytes.
-    pub reason: Cow<'static, str>,
-    /// When to come back.
-    pub retry_ms: Option<u64>,
-}
-
-impl Close {
-    /// A close with its reason.
-    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into(), retry_ms: None }
-    }
 }
 
 /// What a handler asked for: a closed list that the engine carries out in order.
@@ -243,6 +236,11 @@ pub enum Effect<H: Handler> {
         connection: ConnectionId,
         /// How long.
         message_bytes: usize,
+    },
+    /// Send binary messages in place of text from now on, as [`Handler::translate`] writes them.
+    Translate {
+        /// To whom.
+        connection: ConnectionId,
     },
     /// Work for a worker.
     Job(H::Job),
@@ -363,6 +361,11 @@ impl<H: Handler> Context<'_, H> {
         self.effects.push(Effect::Limit { connection, message_bytes });
     }
 
+    /// Has every text message for `connection` translated from now on ([`Handler::translate`]).
+    pub fn translate(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::Translate { connection });
+    }
+
     /// Has `job` done by a worker; its end comes as [`Handler::done`].
     pub fn job(&mut self, job: H::Job) {
         self.effects.push(Effect::Job(job));
@@ -382,13 +385,4 @@ impl<H: Handler> Context<'_, H> {
     pub fn cancel_timer(&mut self, timer: TimerId) {
         self.timers.cancel(timer);
     }
-}
-
-/// What is answered to plain HTTP requests; the router asks, `http/` knows.
-pub trait Endpoints: Send {
-    /// The response to a request that is no upgrade.
-    fn answer(&mut self, now: Now, request: &Request<'_>) -> Response;
-
-    /// The server is going down.
-    fn draining(&mut self) {}
 }

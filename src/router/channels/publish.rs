@@ -14,7 +14,7 @@ use crate::codec::json;
 use crate::handler::Context;
 use crate::hub::Channel;
 use crate::hub::channels::Position;
-use crate::message::fault::{Code, Fault};
+use crate::message::fault::Fault;
 use crate::message::json::{Json, Payload};
 use crate::message::record::UserCard;
 use crate::message::{client, server};
@@ -54,10 +54,7 @@ pub(in crate::router) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publis
             Err(first) => reply(ask, &first, true),
         };
     }
-    let payload = match &request.payload {
-        Payload::Json(json) => json.as_str().into(),
-        Payload::Bytes(_) => return Err(Fault::new(Code::Unsupported, "only JSON is spoken here")),
-    };
+    let payload = request.payload.text().into();
     let (event, client_id) = (event.into(), client_id.map(Box::from));
     ask.tell(home, Step::Publish, |call| {
         let publication =
