@@ -41,7 +41,7 @@ use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Budgets};
 use crate::handler::{
-    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
+    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
@@ -51,7 +51,7 @@ use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
 use crate::message::client::Verb;
 use crate::metrics::Registry;
-use crate::protocol::frame::OwnFrame;
+use crate::protocol::frame::{Common, Frame};
 use crate::protocol::http::{Request, Response};
 use ask::Event;
 use session::Sessions;
@@ -70,8 +70,8 @@ pub struct Router {
     sessions: Sessions,
     spares: Spares,
     calls: Arena<Call>,
-    /// The event of a publication whose reply goes out first.
-    after_reply: Option<Echo>,
+    /// What follows the reply that goes out now.
+    after_reply: Option<After>,
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
@@ -114,12 +114,21 @@ pub struct Parts {
     pub seed: u64,
 }
 
+/// What follows a reply.
+#[derive(Debug)]
+enum After {
+    /// The event of what was published.
+    Echo(Echo),
+    /// What this connection missed.
+    Missed(ConnectionId, Vec<(Tag, Frame)>),
+}
+
 /// A publication that was numbered and answered; its event follows the answer.
 #[derive(Debug)]
 struct Echo {
     channel: Channel,
     offset: u64,
-    frame: OwnFrame,
+    frame: Common,
     /// Whom it does not reach.
     except: Option<Address>,
 }
@@ -168,6 +177,8 @@ impl Router {
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
+        let share = config.history_bytes / homes.len().max(1);
+        let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         Self {
             config,
             auth,
@@ -183,7 +194,7 @@ impl Router {
             upgrades: Vec::new(),
             subscriptions: Subscriptions::new(seed),
             revocations: Revocations::new(seed),
-            channels: Channels::new(seed, homes.len()),
+            channels,
             local_users: LocalUsers::new(seed),
             user_homes: UserHomes::new(seed),
             budgets: Budgets::new(&guard),
@@ -369,8 +380,10 @@ impl Router {
             Some(Step::Backend(step)) => calls::fault(step, fault),
             _ => fault,
         };
-        if matches!(call.step, Some(Step::Arrival(_))) {
-            self.leave(cx, call.connection);
+        match &call.step {
+            Some(Step::Arrival(_)) => self.leave(cx, call.connection),
+            Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
+            _ => {}
         }
         let request_id = call.request_id.as_deref();
         self.conclude(cx, call.connection, call.slot, call.verb.word(), request_id, Err(fault));
