@@ -53,6 +53,7 @@ use connection::Connection;
 use outbox::Spares;
 use run::Run;
 use translation::Translations;
+use whole::Tally;
 
 /// The connections of one loop, and the handler that they talk to.
 #[derive(Debug)]
@@ -69,6 +70,8 @@ pub struct Engine<H: Handler> {
     effects: Vec<Effect<H>>,
     /// What comes before them.
     back: Option<Back>,
+    /// Messages of the common kind that were not counted yet.
+    whole: Tally,
     /// To whom the broadcasts among them go.
     receivers: Vec<ConnectionId>,
     /// Broadcasts that wait for more of the same.
@@ -103,6 +106,7 @@ impl<H: Handler> Engine<H> {
             rng: Rng::new(seed),
             effects: Vec::new(),
             back: None,
+            whole: Tally::default(),
             receivers: Vec::new(),
             run: Run::default(),
             slow: Vec::new(),
@@ -254,13 +258,26 @@ impl<H: Handler> Engine<H> {
 
     /// Calls the handler; what it asks for is in `effects` afterwards.
     fn call<R>(&mut self, now: Now, f: impl FnOnce(&mut H, &mut Context<'_, H>) -> R) -> R {
+        let mut back = self.back.take();
+        let answer = self.call_for(now, &mut back, f);
+        self.back = back;
+        answer
+    }
+
+    #[inline]
+    fn call_for<R>(
+        &mut self,
+        now: Now,
+        back: &mut Option<Back>,
+        f: impl FnOnce(&mut H, &mut Context<'_, H>) -> R,
+    ) -> R {
         let mut context = Context {
             now,
             rng: &mut self.rng,
             here: self.here,
             timers: &mut self.timers,
             effects: &mut self.effects,
-            back: &mut self.back,
+            back,
             receivers: &mut self.receivers,
             buffers: &mut self.spares.buffers,
         };

@@ -17,8 +17,9 @@ const ENTRIES_KEPT: usize = 64;
 const BUFFERS_KEPT: usize = 256;
 /// Spare tables of one engine: a broadcast needs one for each receiver at once.
 const TABLES_KEPT: usize = 8192;
-/// Buffers longer than this are not kept.
-const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+/// Buffers longer than this are not kept: all that are make a mebibyte at most. Were the bound a large
+/// one, each buffer of the pool would in its time have held a long reply, and keep room for another.
+const BUFFER_BYTES_KEPT: usize = 4 * 1024;
 
 /// Bytes in the framing of their connection.
 #[derive(Debug)]
