@@ -5,23 +5,23 @@
 //! There is one handler per loop, made by a factory; it never blocks and shares nothing. The
 //! messaging server is one handler, `examples/echo.rs` another.
 
-mod close;
 mod endpoints;
+mod sent;
 mod told;
 
 use std::fmt::Debug;
 use std::ops::Range;
 use std::time::Duration;
 
-pub use close::Close;
 pub use endpoints::Endpoints;
+pub use sent::{Class, Close, Gap, Segment, Tag};
 pub use told::{Accept, Door, Kind, Message, Opening, Peer, Upgrade};
 
 use crate::base::id::{ConnectionId, LoopId};
 use crate::base::now::Now;
 use crate::base::rng::Rng;
 use crate::base::timer::{TimerId, Wheel};
-use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
+use crate::protocol::frame::{Common, Draft, OwnFrame};
 use crate::protocol::http::{Request, Response};
 
 /// An application on the loops: one instance per loop, called by that loop's engine only.
@@ -133,6 +133,13 @@ pub trait Handler: Sized + Send {
         let _ = cx;
     }
 
+    /// Events for a slow connection were dropped, as their [`Class`] allows: writes what is sent in
+    /// their place, before the next event of that channel. Without a frame nothing is told.
+    fn gap(&mut self, now: Now, gap: &Gap, draft: Draft) -> Option<OwnFrame> {
+        let _ = (now, gap, draft);
+        None
+    }
+
     /// Writes `text`, a text message, in the language of a connection that asked for it by
     /// [`Context::translate`]; it is sent as a binary message, translated once however many get it.
     /// False when it cannot be said there: then it is not sent.
@@ -143,44 +150,6 @@ pub trait Handler: Sized + Send {
 
     /// Panics when the handler's state contradicts itself. Called after every input in debug builds.
     fn check_invariants(&self) {}
-}
-
-/// What is sent.
-#[derive(Debug)]
-pub enum Segment {
-    /// This part of the message being handled, in a frame of the same kind: re-framed where it
-    /// lies, copied only when the kernel does not take it. Only within [`Handler::message`], only
-    /// to its connection, at most once.
-    Lent(Range<usize>),
-    /// A message for many.
-    Shared(Frame),
-    /// A message for one.
-    Own(OwnFrame),
-}
-
-/// What the queue of a slow receiver may do with an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// Replies, control, critical events: never dropped; a queue too long closes the connection.
-    Reply,
-    /// Events whose loss is not allowed: a queue too long closes the connection.
-    Kick,
-}
-
-/// Which event of which channel an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tag {
-    /// The channel as a number of this loop; 0 for none.
-    pub channel: u32,
-    /// The offset there; 0 for none.
-    pub offset: u64,
-    /// What the queue may do with it.
-    pub class: Class,
-}
-
-impl Tag {
-    /// A reply, or anything else without a channel.
-    pub const REPLY: Self = Self { channel: 0, offset: 0, class: Class::Reply };
 }
 
 /// What a handler asked for: a closed list that the engine carries out in order.
@@ -229,6 +198,13 @@ pub enum Effect<H: Handler> {
         connection: ConnectionId,
         /// Stop, or go on.
         paused: bool,
+    },
+    /// What is queued of a channel has nothing to do with what comes of it later.
+    Settle {
+        /// For whom.
+        connection: ConnectionId,
+        /// Which, as in [`Tag::channel`].
+        channel: u32,
     },
     /// Let messages be this long from now on.
     Limit {
@@ -354,6 +330,13 @@ impl<H: Handler> Context<'_, H> {
     /// Goes on after [`Context::pause`].
     pub fn resume(&mut self, connection: ConnectionId) {
         self.effects.push(Effect::Pause { connection, paused: false });
+    }
+
+    /// Closes the account of a channel whose events may be dropped: gaps are told up to here, and
+    /// what is queued so far is never part of a later one. To be asked when a subscription ends, or
+    /// when a reply tells anew where the channel stands.
+    pub fn settle(&mut self, connection: ConnectionId, channel: u32) {
+        self.effects.push(Effect::Settle { connection, channel });
     }
 
     /// Lets messages of `connection` be up to `message_bytes` long from now on.

@@ -25,6 +25,7 @@ mod panicked;
 mod receive;
 mod run;
 mod secure;
+mod slow;
 mod translation;
 mod transport;
 mod unfinished;
@@ -188,8 +189,7 @@ impl<H: Handler> Engine<H> {
         send: impl FnOnce(&[u8]) -> Result<usize, E>,
     ) -> Option<(usize, Result<usize, E>)> {
         let found = self.connections.get_mut(connection)?;
-        if found.stage != connection::Stage::Open || found.throttled || found.over_since().is_some()
-        {
+        if found.stage != connection::Stage::Open || found.throttled || found.slow().is_some() {
             return None;
         }
         let only = found.outbox.only()?;
@@ -218,8 +218,11 @@ impl<H: Handler> Engine<H> {
             self.metrics.sent_bytes.add(bytes as u64);
             self.metrics.queued_bytes.add(-(bytes as i64));
         }
-        found.outbox.sent(bytes, &mut self.spares);
-        let slow = found.over_since().is_some() || found.throttled;
+        match found.thinned() {
+            (outbox, None) => outbox.sent(bytes, &mut self.spares),
+            (outbox, Some(slow)) => outbox.sent_slow(bytes, slow, &mut self.spares),
+        }
+        let slow = found.slow().is_some() || found.throttled;
         if slow || found.stage != connection::Stage::Open {
             self.touched.push(connection);
             self.settle(now, out);
@@ -229,7 +232,13 @@ impl<H: Handler> Engine<H> {
     /// The kernel did not take this rest of what was lent: it goes out before anything queued.
     pub fn refused(&mut self, connection: ConnectionId, rest: &[u8]) {
         if let Some(found) = self.connections.get_mut(connection) {
-            found.outbox.push_front(rest);
+            match found.thinned() {
+                (outbox, Some(slow)) if !rest.is_empty() => {
+                    outbox.push_front(rest);
+                    slow.pushed_front();
+                }
+                (outbox, _) => outbox.push_front(rest),
+            }
             self.metrics.queued_bytes.add(rest.len() as i64);
         }
     }

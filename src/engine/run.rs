@@ -16,7 +16,7 @@ use super::io::{Output, Outputs};
 use super::outbox::{Bytes, Room, Spares};
 use super::{DoorLabel, Engine};
 use crate::base::id::ConnectionId;
-use crate::handler::{Door, Handler, Tag};
+use crate::handler::{Door, Handler, Segment, Tag};
 use crate::protocol::frame::{Common, Frame};
 
 /// Longer runs are ended, so that a queue's limit is judged before much more is gathered.
@@ -124,6 +124,9 @@ impl<H: Handler> Engine<H> {
         tag: Tag,
         out: &mut Outputs<H>,
     ) {
+        if !tag.class.may_be_gathered() {
+            return self.broadcast_each(receivers, frame, tag, out);
+        }
         if !self.run.continues(receivers, &frame, tag) {
             self.end_run(out);
             if receivers.is_empty() {
@@ -133,6 +136,27 @@ impl<H: Handler> Engine<H> {
         }
         self.run.bytes += frame.line().len();
         self.run.frames.push(frame);
+    }
+
+    /// Sends a frame to many that is not to be gathered: what may be dropped is dropped by itself.
+    fn broadcast_each(
+        &mut self,
+        receivers: &[ConnectionId],
+        frame: Common,
+        tag: Tag,
+        out: &mut Outputs<H>,
+    ) {
+        self.end_run(out);
+        let shared = frame.share();
+        if let Common::Own(frame) = frame {
+            self.spares.recycle(frame.into_buffer());
+        }
+        for &to in receivers {
+            let segment = Segment::Shared(shared.clone());
+            if self.dispatch(to, segment, tag, &mut None, out) == Room::None {
+                self.slow.push(to);
+            }
+        }
     }
 
     /// Queues what was gathered.
@@ -166,10 +190,8 @@ impl<H: Handler> Engine<H> {
             }
             let bytes = framed.bytes(frames, door, &mut self.spares);
             let Some(found) = self.connections.get_mut(to) else { continue };
-            let before = found.outbox.bytes();
-            if found.outbox.push(bytes, tag, self.config.outbox_bytes, &mut self.spares)
-                == Room::None
-            {
+            let (before, limit) = (found.outbox.bytes(), found.room(&self.config));
+            if found.outbox.push(bytes, tag, limit, &mut self.spares) == Room::None {
                 self.slow.push(to);
             }
             let after = found.outbox.bytes();

@@ -5,8 +5,9 @@
 //! translated at most once in one input, however many receive it. Limit: [`RECENT_MAX`] messages for
 //! many are remembered when they are sent to one at a time; a broadcast needs none of it.
 
-use super::Engine;
 use super::io::Outputs;
+use super::outbox::Spares;
+use super::{Engine, Metrics};
 use crate::base::id::ConnectionId;
 use crate::handler::{Door, Handler, Segment};
 use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
@@ -46,7 +47,12 @@ impl<H: Handler> Engine<H> {
     pub(super) fn translate(&mut self, segment: Segment) -> Option<Segment> {
         match segment {
             Segment::Own(frame) if is_text(frame.websocket()) => {
-                let translated = self.said(frame.payload(), frame.may_be_compressed());
+                let translated = Self::said(
+                    &mut self.spares,
+                    &self.metrics,
+                    frame.payload(),
+                    frame.may_be_compressed(),
+                );
                 self.spares.recycle(frame.into_buffer());
                 translated.map(Segment::Own)
             }
@@ -55,7 +61,7 @@ impl<H: Handler> Engine<H> {
                 if let Some((_, translated)) = recent.iter().find(|(known, _)| known.is(&frame)) {
                     return Some(Segment::Shared(translated.clone()));
                 }
-                let own = self.said(frame.payload(), true)?;
+                let own = Self::said(&mut self.spares, &self.metrics, frame.payload(), true)?;
                 let translated = own.share();
                 self.spares.recycle(own.into_buffer());
                 if self.translations.recent.len() == RECENT_MAX {
@@ -74,7 +80,12 @@ impl<H: Handler> Engine<H> {
         let mut translated = Vec::with_capacity(frames.len());
         for frame in frames {
             if is_text(frame.websocket()) {
-                let own = self.said(frame.payload(), frame.may_be_compressed());
+                let own = Self::said(
+                    &mut self.spares,
+                    &self.metrics,
+                    frame.payload(),
+                    frame.may_be_compressed(),
+                );
                 translated.extend(own.map(Common::Own));
             } else {
                 translated.push(Common::Shared(frame.share()));
@@ -83,15 +94,20 @@ impl<H: Handler> Engine<H> {
         translated
     }
 
-    fn said(&mut self, text: &[u8], may_be_compressed: bool) -> Option<OwnFrame> {
-        let mut draft = Draft::new(self.spares.buffers.pop().unwrap_or_default());
+    pub(super) fn said(
+        spares: &mut Spares,
+        metrics: &Metrics,
+        text: &[u8],
+        may_be_compressed: bool,
+    ) -> Option<OwnFrame> {
+        let mut draft = Draft::new(spares.buffers.pop().unwrap_or_default());
         if !H::translate(text, draft.payload()) {
-            self.spares.recycle(draft.into_buffer());
-            self.metrics.untranslatable.add(1);
+            spares.recycle(draft.into_buffer());
+            metrics.untranslatable.add(1);
             log::error!("a message of {} bytes could not be translated", text.len());
             return None;
         }
-        self.metrics.translated.add(1);
+        metrics.translated.add(1);
         let frame = draft.finish(Opcode::Binary);
         Some(if may_be_compressed { frame } else { frame.uncompressed() })
     }

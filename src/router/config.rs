@@ -1,4 +1,6 @@
-//! The limits of what is said. Sizes in bytes, times in milliseconds; `None` is no limit.
+//! The limits of what is said, and the namespaces of channels. Sizes in bytes, times in milliseconds; `None` is no limit.
+
+use crate::hub::policy::Policies;
 
 /// What a client may say, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Config {
     pub job_timeout_ms: u64,
     /// Whether errors say what to type instead.
     pub hints: bool,
+    /// What is allowed and kept in each namespace of channels.
+    pub policies: Policies,
 }
 
 impl Default for Config {
@@ -37,6 +41,7 @@ impl Default for Config {
             history_page: 300,
             job_timeout_ms: 30_000,
             hints: true,
+            policies: Policies::default(),
         }
     }
 }
