@@ -2,9 +2,15 @@
 //!
 //! Law: a channel is here exactly as long as a connection of this loop is subscribed to it.
 
+use std::collections::VecDeque;
+
 use crate::base::hash::{NameMap, name_map};
 use crate::base::id::ConnectionId;
 use crate::hub::Channel;
+use crate::hub::policy::{Policies, Queue};
+
+/// Numbers that are not used again yet: what was queued under them still has to be named.
+const RESTING: usize = 256;
 
 /// The subscriptions of one loop's connections.
 #[derive(Debug)]
@@ -12,11 +18,15 @@ pub struct Subscriptions {
     numbers: NameMap<Channel, u32>,
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
+    /// Numbers that were used last, with what they stood for.
+    resting: VecDeque<(u32, Channel)>,
+    policies: Policies,
 }
 
 #[derive(Debug)]
 struct Entry {
     channel: Channel,
+    queue: Queue,
     receivers: Vec<ConnectionId>,
     /// Subscribed, but not to be sent anything yet: their reply is still to come.
     waiting: Vec<ConnectionId>,
@@ -39,9 +49,15 @@ pub struct Added {
 impl Subscriptions {
     /// None.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
-        // Number 0 means "no channel" on the queue of a connection.
-        Self { numbers: name_map(seed), entries: vec![None], free: Vec::new() }
+    pub fn new(seed: u64, policies: &Policies) -> Self {
+        Self {
+            numbers: name_map(seed),
+            // Number 0 means "no channel" on the queue of a connection.
+            entries: vec![None],
+            free: Vec::new(),
+            resting: VecDeque::new(),
+            policies: policies.clone(),
+        }
     }
 
     /// How many channels have subscribers here.
@@ -90,8 +106,10 @@ impl Subscriptions {
     }
 
     fn enter(&mut self, channel: &Channel) -> u32 {
+        let policy = self.policies.of(channel.namespace());
         let entry = Entry {
             channel: channel.clone(),
+            queue: policy.map_or(Queue::Kick, |policy| policy.queue),
             receivers: Vec::new(),
             waiting: Vec::new(),
             told: Vec::new(),
@@ -128,7 +146,10 @@ impl Subscriptions {
         }
         let entry = place.take()?;
         self.numbers.remove(&entry.channel);
-        self.free.push(number);
+        self.resting.push_back((number, entry.channel.clone()));
+        if self.resting.len() > RESTING {
+            self.free.extend(self.resting.pop_front().map(|(number, _)| number));
+        }
         Some((entry.channel, entry.generation))
     }
 
@@ -142,6 +163,20 @@ impl Subscriptions {
     #[must_use]
     pub fn channel(&self, number: u32) -> Option<&Channel> {
         self.entries.get(number as usize)?.as_ref().map(|entry| &entry.channel)
+    }
+
+    /// The channel of a number, though its last subscription has just ended.
+    #[must_use]
+    pub fn name(&self, number: u32) -> Option<&Channel> {
+        let resting = || self.resting.iter().rev().find(|(known, _)| *known == number);
+        self.channel(number).or_else(|| resting().map(|(_, channel)| channel))
+    }
+
+    /// What becomes of events of the channel of this number that find no room.
+    #[must_use]
+    pub fn queue(&self, number: u32) -> Queue {
+        let entry = self.entries.get(number as usize).and_then(Option::as_ref);
+        entry.map_or(Queue::Kick, |entry| entry.queue)
     }
 
     /// The connections subscribed to the channel of this number.
@@ -205,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_a_reply_told_is_not_told_again() {
-        let mut subscriptions = Subscriptions::new(1);
+        let mut subscriptions = Subscriptions::new(1, &Policies::default());
         let a = Channel::parse("public:a").expect("a good name");
         let (one, two) = (connection(1), connection(2));
         let number = subscriptions.add(&a, one).number;
@@ -232,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_channel_is_known_as_long_as_somebody_is_subscribed() {
-        let mut subscriptions = Subscriptions::new(1);
+        let mut subscriptions = Subscriptions::new(1, &Policies::default());
         let a = Channel::parse("public:a").expect("a good name");
         let first = subscriptions.add(&a, connection(1));
         assert!(first.new && first.number > 0);
@@ -249,6 +284,13 @@ mod tests {
         assert_eq!(subscriptions.receivers(first.number), [connection(3)]);
         assert_eq!(subscriptions.remove(first.number, connection(3)), Some((a.clone(), 5)));
         assert!(subscriptions.is_empty() && !subscriptions.heard(&a, 6));
-        assert_eq!(subscriptions.add(&a, connection(3)).number, first.number, "numbers are reused");
+        // A number is known for a while, and used again after that.
+        assert_eq!(subscriptions.name(first.number), Some(&a));
+        for round in 0..2 * RESTING {
+            let next = subscriptions.add(&a, connection(3)).number;
+            assert!(next != first.number || round >= RESTING);
+            subscriptions.remove(next, connection(3));
+        }
+        assert!(subscriptions.entries.len() <= RESTING + 3, "numbers are reused");
     }
 }

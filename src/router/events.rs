@@ -10,7 +10,7 @@ use super::words::{Delivery, Done, Finished, Word, chat_of};
 use super::{Router, channels::Published};
 use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
-use crate::handler::{Class, Context, Tag};
+use crate::handler::{Context, Tag};
 use crate::hub::Channel;
 use crate::message::record::{ChatKind, RoomEvent};
 use crate::message::server;
@@ -197,7 +197,7 @@ impl Router {
         let except = except.filter(|except| except.home == here).map(|except| except.connection);
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
-        let tag = Tag { channel: number, offset, class: Class::Kick };
+        let tag = Tag { channel: number, offset, class: self.class(number) };
         if self.subscriptions.all_new(number) {
             return cx.broadcast(receivers, except, frame, tag);
         }

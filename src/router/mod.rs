@@ -18,6 +18,7 @@ mod events;
 mod homes;
 mod messages;
 mod metrics;
+mod queues;
 mod session;
 mod slots;
 mod tokens;
@@ -33,13 +34,14 @@ pub use words::{Done, Job, Word};
 use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId};
+use crate::base::now::Now;
 use crate::base::timer::TimerId;
 use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Budgets};
 use crate::handler::{
-    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
+    Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Upgrade,
 };
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
@@ -49,7 +51,7 @@ use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
 use crate::message::client::Verb;
 use crate::metrics::Registry;
-use crate::protocol::frame::OwnFrame;
+use crate::protocol::frame::{Draft, OwnFrame};
 use crate::protocol::http::{Request, Response};
 use ask::Event;
 use session::Sessions;
@@ -162,6 +164,7 @@ impl Router {
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
         Self {
+            subscriptions: Subscriptions::new(seed, &config.policies),
             config,
             auth,
             homes,
@@ -174,7 +177,6 @@ impl Router {
             calls: Arena::new(),
             after_reply: None,
             upgrades: Vec::new(),
-            subscriptions: Subscriptions::new(seed),
             revocations: Revocations::new(seed),
             channels: Channels::new(seed, homes.len()),
             local_users: LocalUsers::new(seed),
@@ -300,6 +302,10 @@ impl Handler for Router {
     fn draining(&mut self, cx: &mut Context<'_, Self>) {
         let _ = cx;
         self.endpoints.draining();
+    }
+
+    fn gap(&mut self, now: Now, gap: &Gap, draft: Draft) -> Option<OwnFrame> {
+        self.write_gap(now, gap, draft)
     }
 
     fn check_invariants(&self) {

@@ -24,6 +24,8 @@ struct End {
     web: Option<Box<Connection>>,
     rest: Vec<u8>,
     heard: VecDeque<String>,
+    /// It takes nothing of what is sent to it.
+    stopped: bool,
 }
 
 /// The loop and its clients, by name.
@@ -55,7 +57,7 @@ impl Bench {
         let peer = Peer::from(std::net::SocketAddr::from((address, 9)));
         let mut out = Outputs::default();
         let id = self.engine.accept(self.now, Accepted { peer, refused: None }, &mut out);
-        let end = End { id, web, rest: Vec::new(), heard: VecDeque::new() };
+        let end = End { id, web, rest: Vec::new(), heard: VecDeque::new(), stopped: false };
         assert!(self.ends.insert(name.to_owned(), end).is_none(), "{name} is there already");
         self.carry_out(out);
     }
@@ -105,6 +107,24 @@ impl Bench {
         }
     }
 
+    fn is_stopped(&self, id: ConnectionId) -> bool {
+        self.ends.values().any(|end| end.id == id && end.stopped)
+    }
+
+    /// The client takes nothing of what is sent to it.
+    pub(crate) fn stop(&mut self, name: &str) {
+        self.ends.get_mut(name).expect("a connection of the scene").stopped = true;
+    }
+
+    /// It takes all of it, again.
+    pub(crate) fn read(&mut self, name: &str) {
+        let end = self.ends.get_mut(name).expect("a connection of the scene");
+        end.stopped = false;
+        let mut out = Outputs::default();
+        out.list.push(Output::Transmit(end.id));
+        self.carry_out(out);
+    }
+
     /// The client sends no more.
     pub(crate) fn finish(&mut self, name: &str) {
         let mut out = Outputs::default();
@@ -132,6 +152,7 @@ impl Bench {
         loop {
             for output in std::mem::take(&mut out.list) {
                 match output {
+                    Output::Transmit(id) if self.is_stopped(id) => {}
                     Output::Transmit(id) => {
                         let bytes: Vec<u8> = self.engine.queued(id).flatten().copied().collect();
                         self.engine.sent(self.now, id, bytes.len(), &mut out);

@@ -9,6 +9,7 @@
 //! ana > TEXT                         a line, or a text message; ⏎ is a line feed in it, ⋯9⋯ nine letters
 //! ana >> TEXT                        a binary message
 //! ana |                              the client sends no more
+//! ana stops | reads                  takes nothing of what is sent to it | all of it
 //! fail full|unavailable              of the next commit
 //! pass 10s | 1500ms
 //! jobs wait | once | go              none is done | those there are, once | all, as ever
@@ -67,6 +68,8 @@ fn set(limits: &mut Limits, line: &str) {
     match key {
         "connections_per_user" => limits.guard.connections_per_user = Some(value),
         "channels_per_connection" => limits.router.channels_per_connection = Some(value),
+        "outbox_bytes" => limits.engine.outbox_bytes = value as usize,
+        "outbox_soft_bytes" => limits.engine.outbox_soft_bytes = value as usize,
         "requests_burst" => limits.guard.requests_burst = value,
         "messages_per_minute" => limits.guard.messages_per_minute = Some(value),
         _ => panic!("{key} cannot be set in scenes"),
@@ -86,6 +89,8 @@ fn step(bench: &mut Bench, names: &mut Names, words: &[&str]) {
         (name, ">") => bench.say(name, &long(&names.meant(rest).replace('⏎', "\n")), false),
         (name, ">>") => bench.say(name, rest, true),
         (name, "|") => bench.finish(name),
+        (name, "stops") => bench.stop(name),
+        (name, "reads") => bench.read(name),
         (name, what) => panic!("no such step: {name} {what}"),
     }
 }

@@ -272,6 +272,9 @@ fn subscribed(
     events: Vec<Box<RawValue>>,
     more: bool,
 ) -> Outcome {
+    if let Some(number) = ask.router.subscriptions.number(channel) {
+        ask.router.settle(ask.cx, ask.connection, number);
+    }
     let name = channel.to_string();
     let (offset, epoch) = (position.offset, &*position.epoch);
     let durable = matches!(channel, Channel::Room(_));
