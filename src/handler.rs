@@ -5,6 +5,7 @@
 //! There is one handler per loop, made by a factory; it never blocks and shares nothing. The
 //! messaging server is one handler, `examples/echo.rs` another.
 
+mod endpoints;
 mod sent;
 mod told;
 
@@ -12,6 +13,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::time::Duration;
 
+pub use endpoints::Endpoints;
 pub use sent::{Class, Close, Gap, Segment, Tag};
 pub use told::{Accept, Door, Kind, Message, Opening, Peer, Upgrade};
 
@@ -138,6 +140,14 @@ pub trait Handler: Sized + Send {
         None
     }
 
+    /// Writes `text`, a text message, in the language of a connection that asked for it by
+    /// [`Context::translate`]; it is sent as a binary message, translated once however many get it.
+    /// False when it cannot be said there: then it is not sent.
+    fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
+        let _ = (text, out);
+        false
+    }
+
     /// Panics when the handler's state contradicts itself. Called after every input in debug builds.
     fn check_invariants(&self) {}
 }
@@ -202,6 +212,11 @@ pub enum Effect<H: Handler> {
         connection: ConnectionId,
         /// How long.
         message_bytes: usize,
+    },
+    /// Send binary messages in place of text from now on, as [`Handler::translate`] writes them.
+    Translate {
+        /// To whom.
+        connection: ConnectionId,
     },
     /// Work for a worker.
     Job(H::Job),
@@ -329,6 +344,11 @@ impl<H: Handler> Context<'_, H> {
         self.effects.push(Effect::Limit { connection, message_bytes });
     }
 
+    /// Has every text message for `connection` translated from now on ([`Handler::translate`]).
+    pub fn translate(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::Translate { connection });
+    }
+
     /// Has `job` done by a worker; its end comes as [`Handler::done`].
     pub fn job(&mut self, job: H::Job) {
         self.effects.push(Effect::Job(job));
@@ -348,13 +368,4 @@ impl<H: Handler> Context<'_, H> {
     pub fn cancel_timer(&mut self, timer: TimerId) {
         self.timers.cancel(timer);
     }
-}
-
-/// What is answered to plain HTTP requests; the router asks, `http/` knows.
-pub trait Endpoints: Send {
-    /// The response to a request that is no upgrade.
-    fn answer(&mut self, now: Now, request: &Request<'_>) -> Response;
-
-    /// The server is going down.
-    fn draining(&mut self) {}
 }

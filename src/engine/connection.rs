@@ -47,6 +47,8 @@ pub(super) struct Connection {
     pub(super) stage: Stage,
     /// How what it is sent is compressed.
     pub(super) terms: Terms,
+    /// Whether text for it is translated first.
+    pub(super) translated: bool,
     pub(super) outbox: Outbox,
     pub(super) peer: Peer,
     /// What few have.
@@ -111,6 +113,7 @@ impl Connection {
             transport: Transport::Sniffing(Prefix::default()),
             stage: Stage::Open,
             terms: Terms::Plain,
+            translated: false,
             outbox: Outbox::default(),
             peer: accepted.peer,
             rare: accepted.refused.map(refused),

@@ -123,6 +123,7 @@ impl<H: Handler> Engine<H> {
                     found.transport.limit(message_bytes);
                 }
             }
+            Effect::Translate { connection } => self.begin_translation(connection, out),
             Effect::Job(job) => out.list.push(Output::Job(job)),
             Effect::Peer { to, message } if to == self.here => self.local.push_back(message),
             Effect::Peer { to, message } => out.list.push(Output::Peer { to, message }),
@@ -155,12 +156,15 @@ impl<H: Handler> Engine<H> {
     ) -> Room {
         let found = self.connections.get(to).filter(|found| found.stage == Stage::Open);
         let terms = found.map(|found| found.terms).unwrap_or_default();
+        let translated = found.is_some_and(|found| found.translated);
         let Some(door) = found.and_then(|found| found.transport.door()) else {
             if let Segment::Own(frame) = segment {
                 self.spares.recycle(frame.into_buffer());
             }
             return Room::Queued;
         };
+        let segment = if translated { self.translate(segment) } else { Some(segment) };
+        let Some(segment) = segment else { return Room::Queued };
         if !tag.class.may_be_dropped() {
             self.metrics.sent.add_at(DoorLabel::from(door), 1);
         }

@@ -83,6 +83,10 @@ rows! {
         opened: Counter[DoorLabel] = "stentor_connections_opened_total",
         /// Connections refused because there was no room.
         refused: Counter = "stentor_connections_refused_total",
+        /// Messages translated for connections that speak no text.
+        translated: Counter = "stentor_translated_total",
+        /// Messages that could not be translated, and were not sent.
+        untranslatable: Counter = "stentor_untranslatable_total",
         /// Connections whose first bytes are nothing we speak.
         unspoken: Counter = "stentor_connections_unspoken_total",
         /// Connections refused because they are not encrypted.

@@ -26,6 +26,7 @@ mod receive;
 mod run;
 mod secure;
 mod slow;
+mod translation;
 mod transport;
 mod unfinished;
 mod upgrade;
@@ -52,6 +53,7 @@ use compression::Compression;
 use connection::Connection;
 use outbox::Spares;
 use run::Run;
+use translation::Translations;
 use whole::Tally;
 
 /// The connections of one loop, and the handler that they talk to.
@@ -63,6 +65,7 @@ pub struct Engine<H: Handler> {
     connections: Arena<Connection>,
     timers: Wheel<TimerKey<H::Timer>>,
     compression: Compression,
+    translations: Translations,
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
@@ -100,6 +103,7 @@ impl<H: Handler> Engine<H> {
             connections: Arena::new(),
             timers: Wheel::new(),
             compression: Compression::default(),
+            translations: Translations::default(),
             rng: Rng::new(seed),
             effects: Vec::new(),
             back: None,
@@ -159,6 +163,7 @@ impl<H: Handler> Engine<H> {
         }
         self.settle(now, out);
         self.compression.forget();
+        self.translations.forget();
         self.check_after_input();
     }
 

@@ -137,7 +137,7 @@ impl<H: Handler> Engine<H> {
     fn write_gaps(&mut self, now: Now, id: ConnectionId, all: bool, out: &mut Outputs<H>) {
         let Some(found) = self.connections.get_mut(id) else { return };
         let Some(door) = found.transport.door() else { return };
-        let is_open = found.stage == Stage::Open;
+        let (is_open, translated) = (found.stage == Stage::Open, found.translated);
         let (outbox, slow) = found.thinning();
         let before = outbox.bytes();
         let drops =
@@ -146,7 +146,11 @@ impl<H: Handler> Engine<H> {
             let Some((channel, hole)) = outbox.gap_at(slow, place) else { continue };
             let gap = Gap { connection: id, channel, from: hole.from, to: hole.to };
             let draft = Draft::new(self.spares.buffers.pop().unwrap_or_default());
-            let frame = self.handler.gap(now, &gap, draft);
+            let mut frame = self.handler.gap(now, &gap, draft);
+            if translated && let Some(text) = frame.take() {
+                frame = Self::said(&mut self.spares, &self.metrics, text.payload(), true);
+                self.spares.recycle(text.into_buffer());
+            }
             outbox.write_gap(slow, place, frame, door);
         }
         outbox.close_up(slow);

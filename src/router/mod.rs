@@ -36,6 +36,7 @@ use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::base::now::Now;
 use crate::base::timer::TimerId;
+use crate::codec::protobuf;
 use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
@@ -72,8 +73,8 @@ pub struct Router {
     calls: Arena<Call>,
     /// The event of a publication whose reply goes out first.
     after_reply: Option<Echo>,
-    /// Tokens that came with an upgrade, until the connection opens.
-    upgrades: Vec<(ConnectionId, Box<str>)>,
+    /// What came with an upgrade, until the connection opens.
+    upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
     revocations: Revocations,
     channels: Channels,
@@ -226,16 +227,18 @@ impl Handler for Router {
     fn message(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, message: Message<'_>) {
         match message.kind {
             Kind::Line => self.line(cx, id, message.bytes),
+            Kind::Text | Kind::Binary if !self.speaks(cx, id, message.kind) => {}
             // The engine has validated it; looking again costs less than an unchecked promise.
             Kind::Text => match simdutf8::basic::from_utf8(message.bytes) {
                 Ok(text) => self.objects(cx, id, text),
                 Err(_) => cx.close(id, Close::new(1007, "text must be UTF-8")),
             },
-            Kind::Binary => {
-                let close = Close::new(1003, "binary messages are not spoken here: send JSON text");
-                cx.close(id, close);
-            }
+            Kind::Binary => self.binary(cx, id, message.bytes),
         }
+    }
+
+    fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
+        std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out))
     }
 
     fn request(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, request: &Request<'_>) {
@@ -271,6 +274,9 @@ impl Handler for Router {
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.leave(cx, id);
         if let Some(session) = self.sessions.remove(id) {
+            if let Some(codec) = session.codec {
+                self.metrics.codecs.add_at(metrics::CodecName(codec), -1);
+            }
             if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
                 cx.cancel_timer(timer);
             }

@@ -8,6 +8,7 @@
 //! t = token SUB ROLE SECONDS [TEAM]  a token of ours, then known as TOKENn
 //! ana > TEXT                         a line, or a text message; ⏎ is a line feed in it, ⋯9⋯ nine letters
 //! ana >> TEXT                        a binary message
+//! ana >>> TEXT                       the Protobuf message of this request (`binary.rs`)
 //! ana |                              the client sends no more
 //! ana stops | reads                  takes nothing of what is sent to it | all of it
 //! fail full|unavailable              of the next commit
@@ -86,8 +87,15 @@ fn step(bench: &mut Bench, names: &mut Names, words: &[&str]) {
         ("fail", "full") => bench.store.fail_next(Fail::Full),
         ("fail", "unavailable") => bench.store.fail_next(Fail::Unavailable),
         (name, "=") => open(bench, names, name, rest),
-        (name, ">") => bench.say(name, &long(&names.meant(rest).replace('⏎', "\n")), false),
-        (name, ">>") => bench.say(name, rest, true),
+        (name, ">") => {
+            bench.say(name, long(&names.meant(rest).replace('⏎', "\n")).as_bytes(), false);
+        }
+        (name, ">>") => bench.say(name, rest.as_bytes(), true),
+        (name, ">>>") => {
+            let request = long(&names.meant(rest));
+            let message = crate::binary::asked(&request).expect("the schema has this request");
+            bench.say(name, &message, true);
+        }
         (name, "|") => bench.finish(name),
         (name, "stops") => bench.stop(name),
         (name, "reads") => bench.read(name),

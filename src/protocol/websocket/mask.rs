@@ -40,13 +40,10 @@ fn apply_to_tail(tail: &mut [u8], key: [u8; 4]) -> bool {
 
 /// A key as wide as a block.
 #[inline]
-const fn widen([a, b, c, d]: [u8; 4]) -> Block {
+fn widen(key: [u8; 4]) -> Block {
     let mut wide = [0; BLOCK_BYTES];
-    let (keys, _) = wide.as_chunks_mut::<4>();
-    let mut at = 0;
-    while at < keys.len() {
-        keys[at] = [a, b, c, d];
-        at += 1;
+    for place in wide.as_chunks_mut::<4>().0 {
+        *place = key;
     }
     wide
 }

@@ -158,10 +158,7 @@ pub(in crate::router) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publis
         ask.router.after_reply = Some(Echo { channel, offset, frame, except: except(by, echo) });
         return reply(ask, &position);
     }
-    let payload = match &request.payload {
-        Payload::Json(json) => json.as_str().into(),
-        Payload::Bytes(_) => return Err(Fault::new(Code::Unsupported, "only JSON is spoken here")),
-    };
+    let payload = request.payload.text().into();
     let event = event.into();
     ask.tell(home, Step::Publish, |call| {
         Word::Publish(Box::new(Publication { call, by, channel, event, payload, sender, echo }))
