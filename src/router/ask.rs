@@ -45,6 +45,7 @@ pub(super) enum Event {
     Published(Position),
     Called(CallAnswer),
     Served,
+    Told,
     There,
 }
 

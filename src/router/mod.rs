@@ -6,6 +6,7 @@
 //! events; `words.rs` lists what loops and workers are told.
 
 mod accounts;
+pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
@@ -19,6 +20,7 @@ mod events;
 mod homes;
 mod messages;
 mod metrics;
+mod revoked;
 mod session;
 mod slots;
 mod tokens;
@@ -82,6 +84,7 @@ pub struct Router {
     budgets: Budgets,
     logins: Logins,
     backends: calls::Backends,
+    registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -140,6 +143,7 @@ struct Call {
 #[derive(Debug)]
 enum Step {
     Account(accounts::Step),
+    Admin(admin::Step),
     Arrival(Box<arrival::Step>),
     Backend(calls::Step),
     Basic(basics::Step),
@@ -190,6 +194,7 @@ impl Router {
             logins: Logins::new(&guard, seed),
             backends,
             guard,
+            registry: registry.clone(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
@@ -334,14 +339,15 @@ impl Router {
     fn hear_event(&mut self, cx: &mut Context<'_, Self>, key: Key, event: Event) {
         let call = self.take_call(cx, key);
         let Some(Call { connection, slot, verb, request_id, step: Some(step), .. }) = call else {
-            return tokens::unattended(self, cx, None, event);
+            return revoked::unattended(self, cx, None, event);
         };
         if self.sessions.get(connection).is_none() {
-            return tokens::unattended(self, cx, Some(&step), event);
+            return revoked::unattended(self, cx, Some(&step), event);
         }
         let request_id = request_id.as_deref();
         let mut ask = ask::Ask { router: self, cx, connection, slot, verb, request_id };
         let outcome = match step {
+            Step::Admin(step) => admin::go_on(&mut ask, step, event),
             Step::Account(step) => accounts::go_on(&mut ask, step, event),
             Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
             Step::Backend(step) => calls::go_on(&mut ask, step, event),
