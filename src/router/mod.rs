@@ -6,6 +6,7 @@
 //! events; `words.rs` lists what loops and workers are told.
 
 mod accounts;
+pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
@@ -20,6 +21,7 @@ mod homes;
 mod messages;
 mod metrics;
 mod queues;
+mod revoked;
 mod session;
 mod slots;
 mod tokens;
@@ -83,6 +85,7 @@ pub struct Router {
     budgets: Budgets,
     logins: Logins,
     backends: calls::Backends,
+    registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -177,6 +180,7 @@ impl Router {
             logins: Logins::new(&guard, seed),
             backends,
             guard,
+            registry: registry.clone(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
