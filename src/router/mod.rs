@@ -1,7 +1,7 @@
 //! The messaging server as a [`Handler`]: sessions in, replies and events out.
 //!
 //! `dispatch.rs` takes a message apart and finds the handler of each verb; the handlers are one
-//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `basics`), each with the
+//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `calls`, `basics`), each with the
 //! completions of what it has to wait for. `events.rs` is where a commit or a publication becomes
 //! events; `words.rs` lists what loops and workers are told.
 
@@ -9,6 +9,7 @@ mod accounts;
 mod arrival;
 mod ask;
 mod basics;
+pub mod calls;
 mod channels;
 mod chats;
 mod config;
@@ -24,8 +25,8 @@ mod tokens;
 pub mod words;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use calls::Calls;
 pub use config::Config;
 pub use metrics::Metrics;
 pub use words::{Done, Job, Word};
@@ -40,7 +41,7 @@ use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Budgets};
 use crate::handler::{
-    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
+    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
@@ -50,7 +51,7 @@ use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
 use crate::message::client::Verb;
 use crate::metrics::Registry;
-use crate::protocol::frame::OwnFrame;
+use crate::protocol::frame::{Common, Frame};
 use crate::protocol::http::{Request, Response};
 use ask::Event;
 use session::Sessions;
@@ -69,8 +70,8 @@ pub struct Router {
     sessions: Sessions,
     spares: Spares,
     calls: Arena<Call>,
-    /// The event of a publication whose reply goes out first.
-    after_reply: Option<Echo>,
+    /// What follows the reply that goes out now.
+    after_reply: Option<After>,
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
@@ -80,6 +81,7 @@ pub struct Router {
     user_homes: UserHomes<Budget>,
     budgets: Budgets,
     logins: Logins,
+    backends: calls::Backends,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -112,12 +114,21 @@ pub struct Parts {
     pub seed: u64,
 }
 
+/// What follows a reply.
+#[derive(Debug)]
+enum After {
+    /// The event of what was published.
+    Echo(Echo),
+    /// What this connection missed.
+    Missed(ConnectionId, Vec<(Tag, Frame)>),
+}
+
 /// A publication that was numbered and answered; its event follows the answer.
 #[derive(Debug)]
 struct Echo {
     channel: Channel,
     offset: u64,
-    frame: OwnFrame,
+    frame: Common,
     /// Whom it does not reach.
     except: Option<Address>,
 }
@@ -139,6 +150,7 @@ struct Call {
 enum Step {
     Account(accounts::Step),
     Arrival(Box<arrival::Step>),
+    Backend(calls::Step),
     Basic(basics::Step),
     Channel(channels::Step),
     Chat(chats::Step),
@@ -155,6 +167,8 @@ pub enum Timer {
     Expiry(ConnectionId),
     /// Something took too long.
     Call(Key),
+    /// A backend took too long.
+    Backend(Key),
 }
 
 impl Router {
@@ -162,6 +176,9 @@ impl Router {
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
+        let share = config.history_bytes / homes.len().max(1);
+        let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         Self {
             config,
             auth,
@@ -177,11 +194,12 @@ impl Router {
             upgrades: Vec::new(),
             subscriptions: Subscriptions::new(seed),
             revocations: Revocations::new(seed),
-            channels: Channels::new(seed, homes.len()),
+            channels,
             local_users: LocalUsers::new(seed),
             user_homes: UserHomes::new(seed),
             budgets: Budgets::new(&guard),
             logins: Logins::new(&guard, seed),
+            backends,
             guard,
             metrics: registry.block(),
             guard_metrics: registry.block(),
@@ -198,7 +216,11 @@ impl Router {
     /// be left when everybody has gone.
     #[must_use]
     pub fn residue(&self) -> usize {
-        self.subscriptions.len() + self.local_users.len() + self.sessions.len() + self.calls.len()
+        self.subscriptions.len()
+            + self.local_users.len()
+            + self.sessions.len()
+            + self.calls.len()
+            + self.backends.len()
     }
 }
 
@@ -270,23 +292,14 @@ impl Handler for Router {
     }
 
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        self.leave(cx, id);
-        if let Some(session) = self.sessions.remove(id) {
-            if let Some(codec) = session.codec {
-                self.metrics.codecs.add_at(metrics::CodecName(codec), -1);
-            }
-            if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
-                cx.cancel_timer(timer);
-            }
-            let age = session.opened_at.elapsed(cx.now);
-            log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
-        }
+        self.gone(cx, id);
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Timer) {
         match timer {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
+            Timer::Backend(key) => self.call_is_late(cx, key),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);
@@ -320,6 +333,7 @@ impl Handler for Router {
                 assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
             }
         }
+        self.backends.check();
         for (key, call) in self.calls.iter() {
             assert!(call.step.is_some(), "call {key:?} waits for something");
         }
@@ -341,6 +355,7 @@ impl Router {
         let outcome = match step {
             Step::Account(step) => accounts::go_on(&mut ask, step, event),
             Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
+            Step::Backend(step) => calls::go_on(&mut ask, step, event),
             Step::Basic(step) => basics::go_on(&mut ask, step, event),
             Step::Channel(step) => channels::go_on(&mut ask, step, event),
             Step::Chat(step) => chats::go_on(&mut ask, step, event),
@@ -362,10 +377,13 @@ impl Router {
             Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
             Some(Step::Account(step)) => accounts::fault(step, fault),
             Some(Step::Message(step)) => messages::fault(step, fault),
+            Some(Step::Backend(step)) => calls::fault(step, fault),
             _ => fault,
         };
-        if matches!(call.step, Some(Step::Arrival(_))) {
-            self.leave(cx, call.connection);
+        match &call.step {
+            Some(Step::Arrival(_)) => self.leave(cx, call.connection),
+            Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
+            _ => {}
         }
         let request_id = call.request_id.as_deref();
         self.conclude(cx, call.connection, call.slot, call.verb.word(), request_id, Err(fault));
@@ -376,11 +394,11 @@ impl Router {
         if let Some(timer) = call.timer {
             cx.cancel_timer(timer);
         }
+        if call.slot == slots::FREE
+            && let Some(session) = self.sessions.get_mut(call.connection)
+        {
+            session.slots.called(key);
+        }
         Some(call)
-    }
-
-    fn auth_timeout(&self, peer: crate::handler::Peer) -> Duration {
-        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
-        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
     }
 }
