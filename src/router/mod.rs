@@ -18,6 +18,7 @@ mod events;
 mod homes;
 mod messages;
 mod metrics;
+mod parts;
 mod queues;
 mod session;
 mod slots;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 pub use config::Config;
 pub use metrics::Metrics;
+pub use parts::Parts;
 pub use words::{Done, Job, Word};
 
 use crate::auth::{self, Secrets, Tokens};
@@ -42,7 +44,7 @@ use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Budgets};
 use crate::handler::{
-    Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Upgrade,
+    Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
@@ -52,7 +54,7 @@ use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
 use crate::message::client::Verb;
 use crate::metrics::Registry;
-use crate::protocol::frame::{Draft, OwnFrame};
+use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
 use crate::protocol::http::{Request, Response};
 use ask::Event;
 use session::Sessions;
@@ -71,8 +73,8 @@ pub struct Router {
     sessions: Sessions,
     spares: Spares,
     calls: Arena<Call>,
-    /// The event of a publication whose reply goes out first.
-    after_reply: Option<Echo>,
+    /// What follows the reply that goes out now.
+    after_reply: Option<After>,
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
@@ -92,26 +94,13 @@ impl std::fmt::Debug for Router {
     }
 }
 
-/// What a router is made of. Each loop gets its own.
-pub struct Parts {
-    /// Limits of what is said.
-    pub config: Config,
-    /// How long tokens live.
-    pub auth: auth::Config,
-    /// Rates and counts.
-    pub guard: guard::Config,
-    /// Which loop owns what; the same on every loop.
-    pub homes: Homes,
-    /// Makes and checks tokens.
-    pub tokens: Arc<dyn Tokens>,
-    /// For refresh tokens.
-    pub secrets: Box<dyn Secrets>,
-    /// Which pages may connect.
-    pub origins: Arc<Origins>,
-    /// What is answered over plain HTTP.
-    pub endpoints: Box<dyn Endpoints>,
-    /// For hash maps whose keys strangers choose.
-    pub seed: u64,
+/// What follows a reply.
+#[derive(Debug)]
+enum After {
+    /// The event of what was published.
+    Echo(Echo),
+    /// What this connection missed.
+    Missed(ConnectionId, Vec<(Tag, Frame)>),
 }
 
 /// A publication that was numbered and answered; its event follows the answer.
@@ -119,7 +108,7 @@ pub struct Parts {
 struct Echo {
     channel: Channel,
     offset: u64,
-    frame: OwnFrame,
+    frame: Common,
     /// Whom it does not reach.
     except: Option<Address>,
 }
@@ -164,6 +153,8 @@ impl Router {
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let share = config.history_bytes / homes.len().max(1);
+        let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         Self {
             subscriptions: Subscriptions::new(seed, &config.policies),
             config,
@@ -179,7 +170,7 @@ impl Router {
             after_reply: None,
             upgrades: Vec::new(),
             revocations: Revocations::new(seed),
-            channels: Channels::new(seed, homes.len()),
+            channels,
             local_users: LocalUsers::new(seed),
             user_homes: UserHomes::new(seed),
             budgets: Budgets::new(&guard),
@@ -370,8 +361,10 @@ impl Router {
             Some(Step::Message(step)) => messages::fault(step, fault),
             _ => fault,
         };
-        if matches!(call.step, Some(Step::Arrival(_))) {
-            self.leave(cx, call.connection);
+        match &call.step {
+            Some(Step::Arrival(_)) => self.leave(cx, call.connection),
+            Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
+            _ => {}
         }
         let request_id = call.request_id.as_deref();
         self.conclude(cx, call.connection, call.slot, call.verb.word(), request_id, Err(fault));

@@ -10,7 +10,7 @@ use crate::base::id::{Address, Id, LoopId, UserId};
 use crate::base::now::Now;
 use crate::guard::rate::Budget;
 use crate::hub::Channel;
-use crate::hub::channels::Position;
+use crate::hub::channels::{Page, Position, Since};
 use crate::hub::homes::Homes;
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
@@ -219,6 +219,30 @@ pub struct Publication {
     pub sender: UserCard,
     /// Whether the publisher gets the event too.
     pub echo: bool,
+    /// The publisher's own id for it.
+    pub client_id: Option<Box<str>>,
+}
+
+/// A channel that a loop wants to hear.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Which.
+    pub channel: Channel,
+    /// What was seen of it, if what came after is wanted too.
+    pub since: Option<Box<Since>>,
+}
+
+/// A channel that a loop hears from now on.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// Which.
+    pub channel: Channel,
+    /// Of the loop's interest.
+    pub generation: u64,
+    /// Where it stands.
+    pub position: Position,
+    /// What was missed, if that was wanted.
+    pub page: Option<Box<Page>>,
 }
 
 /// Which connections of a user a revocation cuts.
@@ -286,14 +310,34 @@ pub enum Word {
         /// Who waits.
         call: CallRef,
         /// To what.
-        channels: Vec<Channel>,
+        channels: Vec<Wish>,
     },
     /// Back: from here on everything comes.
     Listening {
         /// Who waits.
         call: Key,
-        /// The generation of the interest, and where the channel stands.
-        channels: Vec<(Channel, u64, Position)>,
+        /// What it hears.
+        channels: Vec<Heard>,
+    },
+    /// To the home of a channel: what does it remember?
+    History {
+        /// Who waits.
+        call: CallRef,
+        /// Which.
+        channel: Channel,
+        /// What was seen; none: the latest are wanted.
+        since: Option<Box<Since>>,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Back.
+    Page {
+        /// Who waits.
+        call: Key,
+        /// Where the channel stands.
+        position: Position,
+        /// What it remembers.
+        page: Box<Page>,
     },
     /// To the home of these channels: nobody here listens any more.
     Unlisten {
@@ -306,8 +350,10 @@ pub enum Word {
     Published {
         /// Who waits.
         call: Key,
-        /// Where it stands.
+        /// Where it stands, or the first of its name does.
         position: Position,
+        /// Whether there was one of its name before.
+        duplicate: bool,
     },
     /// To the home of a channel: to be delivered, without a number.
     Ephemeral(Box<Delivery>),
