@@ -77,6 +77,12 @@ pub const SHAPES: &[Shape] = &[
         "type, channel?, offset?, epoch?, id?, sender?{..card}, timestamp, payload",
         "an event as it is or was sent",
     ),
+    shape(
+        "connection",
+        "connection_id, user?{..card}, role?, connected_at, last_activity, channels, channel_count, \
+         client_ip?, user_agent?, client_info?, door, codec?, encrypted, loop",
+        "a connection: who, from where, by which door and codec, since when, its channels",
+    ),
 ];
 
 const ROOM: &str = "`room:{chat_id}`";
@@ -106,6 +112,12 @@ pub const EVENTS: &[Event] = &[
         "a subscription",
         "from, to",
         "these offsets of the channel will not come, both included",
+    ),
+    event(
+        super::server::CALL,
+        "a worker",
+        "call_id, kind, name, params, user{id, username, role, teams}, deadline_ms",
+        "a user calls; `call_result` answers",
     ),
     event(
         super::server::PUBLICATION,

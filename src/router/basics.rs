@@ -175,7 +175,8 @@ pub(super) fn help(ask: &mut Ask<'_, '_>, request: &client::Help<'_>) -> Outcome
         about: parameter.about,
     };
     let parameters = verb.parameters().iter().map(parameter).collect();
-    let (about, data) = (verb.about(), verb.data());
+    // Nothing to say of a reply that holds nothing.
+    let (about, data) = (verb.about(), verb.data().filter(|data| !data.is_empty()));
     let verb = Explained { r#type: verb.word(), about, needs, parameters, data, example };
     ask.ok(&OneVerb { verb })
 }
