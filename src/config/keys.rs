@@ -192,6 +192,12 @@ pub const KEYS: &[Key] = &[
         "elements of a page, whatever was asked",
     ),
     key(
+        "limits.history_bytes",
+        Bytes(|c| &mut c.router.history_bytes),
+        (0, 64 * GIB),
+        "for the histories of channels in memory; more: those that would end first are forgotten",
+    ),
+    key(
         "limits.logins_per_minute",
         Limit(|c| &mut c.guard.logins_per_minute),
         (1, MILLION),

@@ -1,10 +1,16 @@
 //! On each loop: which of its connections are subscribed to what.
 //!
-//! Law: a channel is here exactly as long as a connection of this loop is subscribed to it.
+//! Law: a channel is here exactly as long as a connection of this loop is subscribed to it. A
+//! connection whose reply is still to come may have what comes meanwhile put by. Limit:
+//! [`PARKED_BYTES_MAX`].
 
 use crate::base::hash::{NameMap, name_map};
 use crate::base::id::ConnectionId;
 use crate::hub::Channel;
+use crate::protocol::frame::Frame;
+
+/// What is put by for one connection in one channel, in bytes; more is lost, and told.
+pub const PARKED_BYTES_MAX: usize = 1 << 20;
 
 /// The subscriptions of one loop's connections.
 #[derive(Debug)]
@@ -19,12 +25,32 @@ struct Entry {
     channel: Channel,
     receivers: Vec<ConnectionId>,
     /// Subscribed, but not to be sent anything yet: their reply is still to come.
-    waiting: Vec<ConnectionId>,
+    waiting: Vec<Waiting>,
+    /// How many of those have events put by.
+    parks: u32,
     /// Up to which offset a connection was told the log by a reply, while events up to there may
     /// still be on their way. Empty but for the moments after a subscription to a chat.
     told: Vec<(ConnectionId, u64)>,
     /// What the home last said of this loop's interest; 0 when it has not answered yet.
     generation: u64,
+}
+
+/// A connection that is to be sent nothing yet.
+#[derive(Debug)]
+struct Waiting {
+    connection: ConnectionId,
+    /// What came meanwhile, where that is wanted.
+    parked: Option<Box<Parked>>,
+}
+
+/// What came while a connection waited for its reply.
+#[derive(Debug, Default)]
+pub struct Parked {
+    /// Each with its offset, in order.
+    pub events: Vec<(u64, Frame)>,
+    /// Whether there was too much of it.
+    pub lost: bool,
+    bytes: usize,
 }
 
 /// A subscription that was added.
@@ -34,6 +60,21 @@ pub struct Added {
     pub number: u32,
     /// Whether it is new for this connection.
     pub new: bool,
+}
+
+impl Entry {
+    fn waiting(&self, connection: ConnectionId) -> Option<usize> {
+        self.waiting.iter().position(|waiting| waiting.connection == connection)
+    }
+
+    /// The connection waits no more; what was put by for it.
+    #[expect(clippy::option_option, reason = "not every one that waits has events put by")]
+    fn end_waiting(&mut self, connection: ConnectionId) -> Option<Option<Box<Parked>>> {
+        let at = self.waiting(connection)?;
+        let Waiting { parked, .. } = self.waiting.swap_remove(at);
+        self.parks -= u32::from(parked.is_some());
+        Some(parked)
+    }
 }
 
 impl Subscriptions {
@@ -70,22 +111,65 @@ impl Subscriptions {
             None => self.enter(channel),
         };
         let new = self.entries[number as usize].as_mut().is_some_and(|entry| {
-            let new =
-                !entry.receivers.contains(&connection) && !entry.waiting.contains(&connection);
+            let new = !entry.receivers.contains(&connection) && entry.waiting(connection).is_none();
             if new {
-                entry.waiting.push(connection);
+                entry.waiting.push(Waiting { connection, parked: None });
             }
             new
         });
         Added { number, new }
     }
 
-    /// Lets a connection that was held hear what is published from now on.
-    pub fn release(&mut self, number: u32, connection: ConnectionId) {
+    /// Subscribes a connection, anew if it is subscribed; what comes is put by until
+    /// [`release`](Self::release).
+    pub fn park(&mut self, channel: &Channel, connection: ConnectionId) -> Added {
+        let added = self.hold(channel, connection);
+        let Some(Some(entry)) = self.entries.get_mut(added.number as usize) else { return added };
+        if let Some(at) = entry.receivers.iter().position(|known| *known == connection) {
+            entry.receivers.swap_remove(at);
+            entry.waiting.push(Waiting { connection, parked: None });
+        }
+        if let Some(at) = entry.waiting(connection)
+            && entry.waiting[at].parked.replace(Box::default()).is_none()
+        {
+            entry.parks += 1;
+        }
+        added
+    }
+
+    /// Lets a connection that was held hear what is published from now on. Gives what was put by.
+    pub fn release(&mut self, number: u32, connection: ConnectionId) -> Option<Box<Parked>> {
+        let entry = self.entries.get_mut(number as usize)?.as_mut()?;
+        let parked = entry.end_waiting(connection)?;
+        entry.receivers.push(connection);
+        parked
+    }
+
+    /// Whether there are connections for which events are put by.
+    #[must_use]
+    pub fn parks(&self, number: u32) -> bool {
+        let entry = self.entries.get(number as usize).and_then(Option::as_ref);
+        entry.is_some_and(|entry| entry.parks > 0)
+    }
+
+    /// Puts an event by for those who want that, but not for `except`.
+    pub fn put_by(
+        &mut self,
+        number: u32,
+        offset: u64,
+        frame: &Frame,
+        except: Option<ConnectionId>,
+    ) {
         let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return };
-        if let Some(at) = entry.waiting.iter().position(|waiting| *waiting == connection) {
-            entry.waiting.swap_remove(at);
-            entry.receivers.push(connection);
+        let waiting = entry.waiting.iter_mut().filter(|one| Some(one.connection) != except);
+        for parked in waiting.filter_map(|waiting| waiting.parked.as_mut()) {
+            parked.bytes += frame.line().len();
+            parked.lost |= parked.bytes > PARKED_BYTES_MAX;
+            if parked.lost {
+                parked.events = Vec::new();
+            } else {
+                parked.events.push((offset, frame.clone()));
+            }
         }
     }
 
@@ -94,6 +178,7 @@ impl Subscriptions {
             channel: channel.clone(),
             receivers: Vec::new(),
             waiting: Vec::new(),
+            parks: 0,
             told: Vec::new(),
             generation: 0,
         };
@@ -116,12 +201,10 @@ impl Subscriptions {
     pub fn remove(&mut self, number: u32, connection: ConnectionId) -> Option<(Channel, u64)> {
         let place = self.entries.get_mut(number as usize)?;
         let entry = place.as_mut()?;
-        let list = [&mut entry.receivers, &mut entry.waiting].into_iter();
-        let found = |list: &mut Vec<ConnectionId>| {
-            let at = list.iter().position(|known| *known == connection)?;
-            Some(list.swap_remove(at))
-        };
-        list.filter_map(found).next()?;
+        match entry.receivers.iter().position(|known| *known == connection) {
+            Some(at) => drop(entry.receivers.swap_remove(at)),
+            None => drop(entry.end_waiting(connection)?),
+        }
         entry.told.retain(|(known, _)| *known != connection);
         if !entry.receivers.is_empty() || !entry.waiting.is_empty() {
             return None;
@@ -198,6 +281,8 @@ impl Subscriptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::frame::Draft;
+    use crate::protocol::websocket::Opcode;
 
     fn connection(slot: u32) -> ConnectionId {
         ConnectionId { slot, generation: 0 }
@@ -228,6 +313,43 @@ mod tests {
         subscriptions.told(number, one, 9);
         subscriptions.remove(number, one);
         assert!(subscriptions.all_new(number), "who comes back begins anew");
+    }
+
+    #[test]
+    fn what_comes_before_the_reply_is_put_by() {
+        let mut subscriptions = Subscriptions::new(1);
+        let a = Channel::parse("public:a").expect("a good name");
+        let frame = |text: &str| {
+            let mut draft = Draft::new(Vec::new());
+            draft.payload().extend_from_slice(text.as_bytes());
+            draft.finish(Opcode::Text).share()
+        };
+        let (one, two, three) = (connection(1), connection(2), connection(3));
+        let number = subscriptions.add(&a, one).number;
+        subscriptions.hold(&a, two);
+        assert!(!subscriptions.parks(number));
+        // One renews, two and three are new.
+        assert!(!subscriptions.park(&a, one).new && !subscriptions.park(&a, two).new);
+        assert!(subscriptions.park(&a, three).new && subscriptions.parks(number));
+        assert_eq!(subscriptions.receivers(number), []);
+        subscriptions.put_by(number, 1, &frame("x"), None);
+        subscriptions.put_by(number, 2, &frame("y"), Some(two));
+        let offsets = |parked: Option<Box<Parked>>| {
+            let parked = parked.expect("something was put by");
+            (parked.events.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), parked.lost)
+        };
+        assert_eq!(offsets(subscriptions.release(number, one)), (vec![1, 2], false));
+        assert_eq!(offsets(subscriptions.release(number, two)), (vec![1], false));
+        assert_eq!(subscriptions.receivers(number), [one, two]);
+        let long = frame(&"z".repeat(PARKED_BYTES_MAX / 2));
+        for offset in 3..6 {
+            subscriptions.put_by(number, offset, &long, None);
+        }
+        assert_eq!(offsets(subscriptions.release(number, three)), (vec![], true));
+        assert!(!subscriptions.parks(number) && subscriptions.release(number, three).is_none());
+        subscriptions.park(&a, three);
+        subscriptions.remove(number, three);
+        assert!(!subscriptions.parks(number));
     }
 
     #[test]

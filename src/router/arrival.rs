@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ask::{Answer, Ask, Event, Outcome, Resumed, SignedIn, gone, unexpected};
 use super::channels::may_hear;
 use super::session::{Arriving, User, Who};
-use super::words::Word;
+use super::words::{Wish, Word};
 use super::{Router, Timer, tokens};
 use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, Id, LoopId};
@@ -178,14 +178,14 @@ fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome 
     if chats.is_empty() {
         return arrive(ask, step);
     }
-    let mut by_home: Vec<Vec<Channel>> = vec![Vec::new(); ask.router.homes.len()];
+    let mut by_home: Vec<Vec<Wish>> = vec![Vec::new(); ask.router.homes.len()];
     for channel in chats.into_iter().map(Channel::Room) {
         let added = ask.router.subscriptions.hold(&channel, id);
         if added.new {
             ask.session_mut()?.channels.push(added.number);
         }
         let home = ask.router.homes.of_channel(&channel);
-        by_home[usize::from(home.0)].push(channel);
+        by_home[usize::from(home.0)].push(Wish { channel, since: None });
     }
     by_home.iter().for_each(|channels| step.homes += usize::from(!channels.is_empty()));
     let call = ask.call(step);

@@ -22,6 +22,9 @@ pub struct Config {
     pub channels_per_connection: Option<u32>,
     /// Elements of a page (300). Effect: the page is that long.
     pub history_page: u32,
+    /// What the histories of all channels in memory may take (64 MiB). Effect: those that would end
+    /// first are forgotten.
+    pub history_bytes: usize,
     /// How long a worker may take (30 s). Effect: `storage_unavailable`.
     pub job_timeout_ms: u64,
     /// Whether errors say what to type instead.
@@ -42,6 +45,7 @@ impl Default for Config {
             heartbeat_ms: 30_000,
             channels_per_connection: Some(128),
             history_page: 300,
+            history_bytes: 64 * 1024 * 1024,
             job_timeout_ms: 30_000,
             hints: true,
             calls: Calls::default(),

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
-use super::{Router, accounts, admin, basics, calls, channels, chats, messages, tokens};
+use super::{
+    After, Echo, Router, accounts, admin, basics, calls, channels, chats, messages, tokens,
+};
 use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
@@ -217,8 +219,12 @@ impl Router {
             cx.send(id, Segment::Own(reply), Tag::REPLY);
         }
         // Before anything that waited starts, which may publish too.
-        if let Some(super::Echo { channel, offset, frame, except }) = self.after_reply.take() {
-            self.publish_one(cx, &channel, offset, frame, except);
+        match self.after_reply.take() {
+            Some(After::Echo(Echo { channel, offset, frame, except })) => {
+                self.publish_one(cx, &channel, offset, frame, except);
+            }
+            Some(After::Missed(to, missed)) => self.send_missed(cx, to, missed),
+            None => {}
         }
         self.go_on(cx, id);
     }
@@ -364,6 +370,7 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::Subscribe(request) => channels::subscribe(ask, &request),
         Request::Unsubscribe(request) => channels::unsubscribe(ask, &request),
         Request::Publish(request) => channels::publish(ask, &request),
+        Request::History(request) => channels::history(ask, &request),
         Request::UiAction(request) => calls::ui_action(ask, &request),
         Request::DataRequest(request) => calls::data_request(ask, &request),
         Request::Command(request) => calls::command(ask, &request),

@@ -18,6 +18,7 @@ mod dispatch;
 mod door;
 mod events;
 mod homes;
+mod invariants;
 mod messages;
 mod metrics;
 mod revoked;
@@ -25,6 +26,7 @@ mod session;
 mod slots;
 mod tokens;
 pub mod words;
+mod work;
 
 use std::sync::Arc;
 
@@ -43,7 +45,7 @@ use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Budgets};
 use crate::handler::{
-    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
+    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
@@ -53,7 +55,7 @@ use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
 use crate::message::client::Verb;
 use crate::metrics::Registry;
-use crate::protocol::frame::OwnFrame;
+use crate::protocol::frame::{Common, Frame};
 use crate::protocol::http::{Request, Response};
 use ask::Event;
 use session::Sessions;
@@ -72,8 +74,8 @@ pub struct Router {
     sessions: Sessions,
     spares: Spares,
     calls: Arena<Call>,
-    /// The event of a publication whose reply goes out first.
-    after_reply: Option<Echo>,
+    /// What follows the reply that goes out now.
+    after_reply: Option<After>,
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
@@ -117,12 +119,21 @@ pub struct Parts {
     pub seed: u64,
 }
 
+/// What follows a reply.
+#[derive(Debug)]
+enum After {
+    /// The event of what was published.
+    Echo(Echo),
+    /// What this connection missed.
+    Missed(ConnectionId, Vec<(Tag, Frame)>),
+}
+
 /// A publication that was numbered and answered; its event follows the answer.
 #[derive(Debug)]
 struct Echo {
     channel: Channel,
     offset: u64,
-    frame: OwnFrame,
+    frame: Common,
     /// Whom it does not reach.
     except: Option<Address>,
 }
@@ -172,6 +183,8 @@ impl Router {
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
+        let share = config.history_bytes / homes.len().max(1);
+        let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         Self {
             config,
             auth,
@@ -187,7 +200,7 @@ impl Router {
             upgrades: Vec::new(),
             subscriptions: Subscriptions::new(seed),
             revocations: Revocations::new(seed),
-            channels: Channels::new(seed, homes.len()),
+            channels,
             local_users: LocalUsers::new(seed),
             user_homes: UserHomes::new(seed),
             budgets: Budgets::new(&guard),
@@ -198,23 +211,6 @@ impl Router {
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
-    }
-
-    /// How many requests wait for something, for tests and simulations.
-    #[must_use]
-    pub const fn calls(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// How many channels and users have state on this loop, for tests and simulations: nothing may
-    /// be left when everybody has gone.
-    #[must_use]
-    pub fn residue(&self) -> usize {
-        self.subscriptions.len()
-            + self.local_users.len()
-            + self.sessions.len()
-            + self.calls.len()
-            + self.backends.len()
     }
 }
 
@@ -316,21 +312,7 @@ impl Handler for Router {
     }
 
     fn check_invariants(&self) {
-        for (id, session) in self.sessions.iter() {
-            session.slots.check();
-            assert!(session.paused || !session.has_rest(), "{id:?} comes back to what is kept");
-            for number in &session.channels {
-                let channel = self.subscriptions.channel(*number);
-                assert!(channel.is_some(), "{id:?} is subscribed to nothing");
-            }
-            if let Some(user) = session.user_id() {
-                assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
-            }
-        }
-        self.backends.check();
-        for (key, call) in self.calls.iter() {
-            assert!(call.step.is_some(), "call {key:?} waits for something");
-        }
+        self.check();
     }
 }
 
@@ -375,8 +357,10 @@ impl Router {
             Some(Step::Backend(step)) => calls::fault(step, fault),
             _ => fault,
         };
-        if matches!(call.step, Some(Step::Arrival(_))) {
-            self.leave(cx, call.connection);
+        match &call.step {
+            Some(Step::Arrival(_)) => self.leave(cx, call.connection),
+            Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
+            _ => {}
         }
         let request_id = call.request_id.as_deref();
         self.conclude(cx, call.connection, call.slot, call.verb.word(), request_id, Err(fault));

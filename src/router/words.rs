@@ -4,19 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Passwords;
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
-use crate::base::now::Now;
 use crate::guard::rate::Budget;
 use crate::hub::Channel;
-use crate::hub::channels::Position;
+use crate::hub::channels::{Page, Position, Since};
 use crate::hub::homes::Homes;
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
 use crate::router::admin::words::AdminWord;
 use crate::router::calls::words::CallWord;
-use crate::store::{self, Found, Read, Reader, Store, Write, Written};
+use crate::store::{self, Found, Read, Write, Written};
+
+pub use super::work::{commit, hash, look_up};
 
 /// A request that waits for something, wherever that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,49 +144,6 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
     }
 }
 
-/// Commits a batch of writes and gives their ends in order; what is no write is left out.
-pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>) -> Vec<Done> {
-    let (mut waiting, mut batch) = (Vec::new(), Vec::new());
-    for job in jobs {
-        if let Job::Write { call, by, write } = job {
-            waiting.push((call, by));
-            batch.push(*write);
-        }
-    }
-    let mut results = Vec::with_capacity(batch.len());
-    store.commit(now, &batch, &mut results);
-    debug_assert_eq!(results.len(), batch.len(), "one end for each write");
-    let end = |((call, by), result)| Done { call, by: Some(by), result: Finished::Written(result) };
-    waiting.into_iter().zip(results).map(end).collect()
-}
-
-/// Does one read.
-pub fn look_up(reader: &mut dyn Reader, call: CallRef, read: &Read) -> Done {
-    Done { call, by: None, result: Finished::Found(reader.read(read)) }
-}
-
-/// Hashes or compares one password.
-pub fn hash(
-    passwords: &mut dyn Passwords,
-    salt: &[u8; 16],
-    call: CallRef,
-    task: PasswordTask,
-) -> Done {
-    let result = match task {
-        PasswordTask::Hash(password) => {
-            Finished::Hashed(passwords.hash(&password, salt).ok().map(Arc::from))
-        }
-        PasswordTask::Verify(password, Some(hash)) => {
-            Finished::Verified(passwords.verify(&password, &hash))
-        }
-        PasswordTask::Verify(password, None) => {
-            passwords.verify(&password, passwords.dummy());
-            Finished::Verified(false)
-        }
-    };
-    Done { call, by: None, result }
-}
-
 /// Events of a channel on their way to the subscribers of one loop.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -221,6 +178,30 @@ pub struct Publication {
     pub sender: UserCard,
     /// Whether the publisher gets the event too.
     pub echo: bool,
+    /// The publisher's own id for it.
+    pub client_id: Option<Box<str>>,
+}
+
+/// A channel that a loop wants to hear.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Which.
+    pub channel: Channel,
+    /// What was seen of it, if what came after is wanted too.
+    pub since: Option<Box<Since>>,
+}
+
+/// A channel that a loop hears from now on.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// Which.
+    pub channel: Channel,
+    /// Of the loop's interest.
+    pub generation: u64,
+    /// Where it stands.
+    pub position: Position,
+    /// What was missed, if that was wanted.
+    pub page: Option<Box<Page>>,
 }
 
 /// Which connections of a user a revocation cuts.
@@ -290,14 +271,34 @@ pub enum Word {
         /// Who waits.
         call: CallRef,
         /// To what.
-        channels: Vec<Channel>,
+        channels: Vec<Wish>,
     },
     /// Back: from here on everything comes.
     Listening {
         /// Who waits.
         call: Key,
-        /// The generation of the interest, and where the channel stands.
-        channels: Vec<(Channel, u64, Position)>,
+        /// What it hears.
+        channels: Vec<Heard>,
+    },
+    /// To the home of a channel: what does it remember?
+    History {
+        /// Who waits.
+        call: CallRef,
+        /// Which.
+        channel: Channel,
+        /// What was seen; none: the latest are wanted.
+        since: Option<Box<Since>>,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Back.
+    Page {
+        /// Who waits.
+        call: Key,
+        /// Where the channel stands.
+        position: Position,
+        /// What it remembers.
+        page: Box<Page>,
     },
     /// To the home of these channels: nobody here listens any more.
     Unlisten {
@@ -310,8 +311,10 @@ pub enum Word {
     Published {
         /// Who waits.
         call: Key,
-        /// Where it stands.
+        /// Where it stands, or the first of its name does.
         position: Position,
+        /// Whether there was one of its name before.
+        duplicate: bool,
     },
     /// To the home of a channel: to be delivered, without a number.
     Ephemeral(Box<Delivery>),

@@ -32,8 +32,19 @@ macro_rules! channel_rows {
         event: optional text = 3;
         /// `false`: the publisher does not get the event.
         echo: optional boolean = 4;
-        /// The publisher's own id for it.
+        /// The publisher's own id for it; the same one again changes nothing.
         client_id: optional text = 5;
+    }
+
+    /// Gives what a channel remembers: what came after a position, or the latest.
+    History<'a> "history" = 41, User, Barrier, Request,
+    r#"{"type":"history","channel":"public:lobby"}"# {
+        /// The channel.
+        channel: text = 1;
+        /// What was seen last: the events after it are returned.
+        since: optional position = 2;
+        /// At most so many events.
+        limit: optional integer = 3;
     }
     } };
 }
