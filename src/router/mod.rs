@@ -18,6 +18,7 @@ mod dispatch;
 mod door;
 mod events;
 mod homes;
+mod invariants;
 mod messages;
 mod metrics;
 mod parts;
@@ -28,6 +29,7 @@ mod slots;
 mod tokens;
 mod waiting;
 pub mod words;
+mod work;
 
 use std::sync::Arc;
 
@@ -165,23 +167,6 @@ impl Router {
             guard_metrics: registry.block(),
         }
     }
-
-    /// How many requests wait for something, for tests and simulations.
-    #[must_use]
-    pub const fn calls(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// How many channels and users have state on this loop, for tests and simulations: nothing may
-    /// be left when everybody has gone.
-    #[must_use]
-    pub fn residue(&self) -> usize {
-        self.subscriptions.len()
-            + self.local_users.len()
-            + self.sessions.len()
-            + self.calls.len()
-            + self.backends.len()
-    }
 }
 
 impl Handler for Router {
@@ -286,20 +271,6 @@ impl Handler for Router {
     }
 
     fn check_invariants(&self) {
-        for (id, session) in self.sessions.iter() {
-            session.slots.check();
-            assert!(session.paused || !session.has_rest(), "{id:?} comes back to what is kept");
-            for number in &session.channels {
-                let channel = self.subscriptions.channel(*number);
-                assert!(channel.is_some(), "{id:?} is subscribed to nothing");
-            }
-            if let Some(user) = session.user_id() {
-                assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
-            }
-        }
-        self.backends.check();
-        for (key, call) in self.calls.iter() {
-            assert!(call.step.is_some(), "call {key:?} waits for something");
-        }
+        self.check();
     }
 }
