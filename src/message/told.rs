@@ -113,6 +113,12 @@ pub const EVENTS: &[Event] = &[
         "*",
         "what was published without a name; the payload is the publisher's",
     ),
+    event(
+        super::server::CALL,
+        "a worker",
+        "call_id, kind, name, params, user{id, username, role, teams}, deadline_ms",
+        "a user calls: answer with `call_result`",
+    ),
     event(super::server::GROUP_CREATED, ROOM, "..shared_chat", "the group was made"),
     event("message", ROOM, "..message", "a message is on disk"),
     event("message:edited", ROOM, "..message", "its text was changed"),

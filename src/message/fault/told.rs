@@ -19,7 +19,14 @@ impl Code {
             Self::TooLarge => 413,
             Self::RateLimited => 429,
             // The request was right; something behind the server was not, or had no room.
-            Self::Overloaded | Self::StorageFull | Self::StorageUnavailable | Self::Internal => 503,
+            Self::Overloaded
+            | Self::CircuitOpen
+            | Self::NoWorker
+            | Self::WorkerTimeout
+            | Self::WorkerError
+            | Self::StorageFull
+            | Self::StorageUnavailable
+            | Self::Internal => 503,
         }
     }
 
@@ -41,6 +48,10 @@ impl Code {
             Self::TooLarge => "over a limit of size",
             Self::RateLimited => "over a limit of rate",
             Self::Overloaded => "the server has too much to do",
+            Self::CircuitOpen => "the backend failed again and again, and is not asked for a while",
+            Self::NoWorker => "no backend is there for it",
+            Self::WorkerTimeout => "the backend did not answer in time",
+            Self::WorkerError => "the backend said no, in the words of `message`",
             Self::StorageFull => "the disk is full",
             Self::StorageUnavailable => "the store does not answer",
             Self::Unsupported => "known, but not in this server",

@@ -23,7 +23,7 @@ macro_rules! channel_rows {
 
     /// Publishes to a channel.
     Publish<'a> "publish" = 40, User, Run, Request,
-    r#"{"type":"publish","channel":"public:lobby","payload":{"x":1}}"# => "offset, epoch" {
+    r#"{"type":"publish","channel":"public:lobby","payload":{"x":1}}"# => "offset, epoch, duplicate?" {
         /// The channel.
         channel: text = 1;
         /// What is published.
@@ -38,7 +38,7 @@ macro_rules! channel_rows {
 
     /// Gives what a channel remembers: what came after a position, or the latest.
     History<'a> "history" = 41, User, Barrier, Request,
-    r#"{"type":"history","channel":"public:lobby"}"# {
+    r#"{"type":"history","channel":"public:lobby"}"# => "events[event], offset, epoch, more" {
         /// The channel.
         channel: text = 1;
         /// What was seen last: the events after it are returned.
