@@ -270,6 +270,7 @@ impl Router {
     ) {
         let mut by_home: Vec<Vec<(Channel, u64)>> = vec![Vec::new(); self.homes.len()];
         for number in numbers {
+            self.settle(cx, id, number);
             if let Some((channel, generation)) = self.subscriptions.remove(number, id) {
                 let home = self.homes.of_channel(&channel);
                 by_home[usize::from(home.0)].push((channel, generation));

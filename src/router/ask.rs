@@ -47,6 +47,7 @@ pub(super) enum Event {
     Published(Position, bool),
     Called(CallAnswer),
     Served,
+    Told,
     There,
 }
 

@@ -10,7 +10,7 @@ use super::session::{Arriving, Who};
 use super::words::{Delivery, Done, Finished, Word, chat_of};
 use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
-use crate::handler::{Class, Context, Tag};
+use crate::handler::{Context, Tag};
 use crate::hub::Channel;
 use crate::message::record::{ChatKind, RoomEvent};
 use crate::message::server;
@@ -71,7 +71,7 @@ impl Router {
             Written::Deleted { logged, .. } | Written::Read { logged, .. } => {
                 frames.extend(logged.iter().map(|logged| encode(cx, &name, logged)));
             }
-            Written::SignedIn { .. } | Written::Revoked { .. } => {}
+            Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => {}
         }
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);
@@ -205,7 +205,7 @@ impl Router {
         }
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
-        let tag = Tag { channel: number, offset, class: Class::Kick };
+        let tag = Tag { channel: number, offset, class: self.class(number) };
         if self.subscriptions.all_new(number) {
             return cx.broadcast(receivers, except, frame, tag);
         }

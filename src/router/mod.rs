@@ -6,6 +6,7 @@
 //! events; `words.rs` lists what loops and workers are told.
 
 mod accounts;
+pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
@@ -19,9 +20,12 @@ mod events;
 mod homes;
 mod messages;
 mod metrics;
+mod queues;
+mod revoked;
 mod session;
 mod slots;
 mod tokens;
+mod waiting;
 pub mod words;
 
 use std::sync::Arc;
@@ -34,14 +38,14 @@ pub use words::{Done, Job, Word};
 use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId};
-use crate::base::timer::TimerId;
+use crate::base::now::Now;
 use crate::codec::protobuf;
 use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Budgets};
 use crate::handler::{
-    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Tag, Upgrade,
+    Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
@@ -49,13 +53,12 @@ use crate::hub::homes::Homes;
 use crate::hub::revocations::Revocations;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
-use crate::message::client::Verb;
 use crate::metrics::Registry;
-use crate::protocol::frame::{Common, Frame};
+use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
 use crate::protocol::http::{Request, Response};
-use ask::Event;
 use session::Sessions;
 use slots::Spares;
+use waiting::{Call, Step};
 
 /// The messaging server on one loop.
 pub struct Router {
@@ -82,6 +85,7 @@ pub struct Router {
     budgets: Budgets,
     logins: Logins,
     backends: calls::Backends,
+    registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -133,31 +137,6 @@ struct Echo {
     except: Option<Address>,
 }
 
-/// A request that waits.
-#[derive(Debug)]
-struct Call {
-    connection: ConnectionId,
-    slot: u64,
-    verb: Verb,
-    request_id: Option<Box<str>>,
-    /// Taken while its handler runs.
-    step: Option<Step>,
-    timer: Option<TimerId>,
-}
-
-/// Where a request stands that waits: each topic has its own.
-#[derive(Debug)]
-enum Step {
-    Account(accounts::Step),
-    Arrival(Box<arrival::Step>),
-    Backend(calls::Step),
-    Basic(basics::Step),
-    Channel(channels::Step),
-    Chat(chats::Step),
-    Message(messages::Step),
-    Token(tokens::Step),
-}
-
 /// Deadlines of the router.
 #[derive(Clone, Copy, Debug)]
 pub enum Timer {
@@ -180,6 +159,7 @@ impl Router {
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         Self {
+            subscriptions: Subscriptions::new(seed, &config.policies),
             config,
             auth,
             homes,
@@ -192,7 +172,6 @@ impl Router {
             calls: Arena::new(),
             after_reply: None,
             upgrades: Vec::new(),
-            subscriptions: Subscriptions::new(seed),
             revocations: Revocations::new(seed),
             channels,
             local_users: LocalUsers::new(seed),
@@ -201,6 +180,7 @@ impl Router {
             logins: Logins::new(&guard, seed),
             backends,
             guard,
+            registry: registry.clone(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
@@ -321,6 +301,10 @@ impl Handler for Router {
         self.endpoints.draining();
     }
 
+    fn gap(&mut self, now: Now, gap: &Gap, draft: Draft) -> Option<OwnFrame> {
+        self.write_gap(now, gap, draft)
+    }
+
     fn check_invariants(&self) {
         for (id, session) in self.sessions.iter() {
             session.slots.check();
@@ -337,68 +321,5 @@ impl Handler for Router {
         for (key, call) in self.calls.iter() {
             assert!(call.step.is_some(), "call {key:?} waits for something");
         }
-    }
-}
-
-impl Router {
-    /// Hands an event to the request that waits for it; it may be gone.
-    fn hear_event(&mut self, cx: &mut Context<'_, Self>, key: Key, event: Event) {
-        let call = self.take_call(cx, key);
-        let Some(Call { connection, slot, verb, request_id, step: Some(step), .. }) = call else {
-            return tokens::unattended(self, cx, None, event);
-        };
-        if self.sessions.get(connection).is_none() {
-            return tokens::unattended(self, cx, Some(&step), event);
-        }
-        let request_id = request_id.as_deref();
-        let mut ask = ask::Ask { router: self, cx, connection, slot, verb, request_id };
-        let outcome = match step {
-            Step::Account(step) => accounts::go_on(&mut ask, step, event),
-            Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
-            Step::Backend(step) => calls::go_on(&mut ask, step, event),
-            Step::Basic(step) => basics::go_on(&mut ask, step, event),
-            Step::Channel(step) => channels::go_on(&mut ask, step, event),
-            Step::Chat(step) => chats::go_on(&mut ask, step, event),
-            Step::Message(step) => messages::go_on(&mut ask, step, event),
-            Step::Token(step) => tokens::go_on(&mut ask, step, event),
-        };
-        self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
-    }
-
-    /// A request that waited gets an error.
-    fn fail_call(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        key: Key,
-        fault: crate::message::fault::Fault,
-    ) {
-        let Some(call) = self.take_call(cx, key) else { return };
-        let fault = match &call.step {
-            Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
-            Some(Step::Account(step)) => accounts::fault(step, fault),
-            Some(Step::Message(step)) => messages::fault(step, fault),
-            Some(Step::Backend(step)) => calls::fault(step, fault),
-            _ => fault,
-        };
-        match &call.step {
-            Some(Step::Arrival(_)) => self.leave(cx, call.connection),
-            Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
-            _ => {}
-        }
-        let request_id = call.request_id.as_deref();
-        self.conclude(cx, call.connection, call.slot, call.verb.word(), request_id, Err(fault));
-    }
-
-    fn take_call(&mut self, cx: &mut Context<'_, Self>, key: Key) -> Option<Call> {
-        let call = self.calls.remove(key)?;
-        if let Some(timer) = call.timer {
-            cx.cancel_timer(timer);
-        }
-        if call.slot == slots::FREE
-            && let Some(session) = self.sessions.get_mut(call.connection)
-        {
-            session.slots.called(key);
-        }
-        Some(call)
     }
 }

@@ -14,6 +14,7 @@ use crate::hub::channels::{Page, Position, Since};
 use crate::hub::homes::Homes;
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
+use crate::router::admin::words::AdminWord;
 use crate::router::calls::words::CallWord;
 use crate::store::{self, Found, Read, Reader, Store, Write, Written};
 
@@ -139,7 +140,7 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
             Some(*chat)
         }
         Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. } | Written::Revoked { .. } => None,
+        Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => None,
     }
 }
 
@@ -253,6 +254,8 @@ pub enum Revoked {
     Sessions(Vec<Id>),
     /// Those of this token.
     Token(Id),
+    /// All of them; these are the sessions that were live, and this is why.
+    User(Vec<Id>, Arc<str>),
 }
 
 /// What one loop says to another.
@@ -367,6 +370,8 @@ pub enum Word {
         /// What.
         written: Box<Written>,
     },
+    /// For administrators.
+    Admin(Box<AdminWord>),
     /// About calls of backends.
     Backend(Box<CallWord>),
     /// To every loop: these connections are to be closed.

@@ -25,6 +25,8 @@ struct End {
     web: Option<Box<Connection>>,
     rest: Vec<u8>,
     heard: VecDeque<String>,
+    /// It takes nothing of what is sent to it.
+    stopped: bool,
 }
 
 /// The loops and their clients, by name.
@@ -66,7 +68,7 @@ impl Bench {
         let accepted = Accepted { peer, refused: None };
         let now = self.now;
         let id = self.engine(home).accept(now, accepted, &mut out);
-        let end = End { home, id, web, rest: Vec::new(), heard: VecDeque::new() };
+        let end = End { home, id, web, rest: Vec::new(), heard: VecDeque::new(), stopped: false };
         assert!(self.ends.insert(name.to_owned(), end).is_none(), "{name} is there already");
         self.carry_out(home, out);
     }
@@ -128,6 +130,25 @@ impl Bench {
         }
     }
 
+    fn is_stopped(&self, id: ConnectionId) -> bool {
+        self.ends.values().any(|end| end.id == id && end.stopped)
+    }
+
+    /// The client takes nothing of what is sent to it.
+    pub(crate) fn stop(&mut self, name: &str) {
+        self.ends.get_mut(name).expect("a connection of the scene").stopped = true;
+    }
+
+    /// It takes all of it, again.
+    pub(crate) fn read(&mut self, name: &str) {
+        let end = self.ends.get_mut(name).expect("a connection of the scene");
+        end.stopped = false;
+        let mut out = Outputs::default();
+        let home = end.home;
+        out.list.push(Output::Transmit(end.id));
+        self.carry_out(home, out);
+    }
+
     /// The client sends no more.
     pub(crate) fn finish(&mut self, name: &str) {
         let End { home, id, .. } = self.ends[name];
@@ -166,6 +187,7 @@ impl Bench {
         while !out.list.is_empty() {
             for output in std::mem::take(&mut out.list) {
                 match output {
+                    Output::Transmit(id) if self.is_stopped(id) => {}
                     Output::Transmit(id) => {
                         let queued = self.engine(home).queued(id);
                         let bytes: Vec<u8> = queued.flatten().copied().collect();

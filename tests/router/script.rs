@@ -11,6 +11,7 @@
 //! ana >> TEXT                        a binary message
 //! ana >>> TEXT                       the Protobuf message of this request (`binary.rs`)
 //! ana |                              the client sends no more
+//! ana stops | reads                  takes nothing of what is sent to it | all of it
 //! fail full|unavailable              of the next commit
 //! pass 10s | 1500ms
 //! jobs wait | once | go              none is done | those there are, once | all, as ever
@@ -75,6 +76,8 @@ fn set(limits: &mut Limits, line: &str) {
         "cache_bytes" => limits.router.calls.cache_bytes = value as usize,
         "connections_per_user" => limits.guard.connections_per_user = Some(value),
         "channels_per_connection" => limits.router.channels_per_connection = Some(value),
+        "outbox_bytes" => limits.engine.outbox_bytes = value as usize,
+        "outbox_soft_bytes" => limits.engine.outbox_soft_bytes = value as usize,
         "requests_burst" => limits.guard.requests_burst = value,
         "messages_per_minute" => limits.guard.messages_per_minute = Some(value),
         _ => panic!("{key} cannot be set in scenes"),
@@ -101,6 +104,8 @@ fn step(bench: &mut Bench, names: &mut Names, words: &[&str]) {
             bench.say(name, &message, true);
         }
         (name, "|") => bench.finish(name),
+        (name, "stops") => bench.stop(name),
+        (name, "reads") => bench.read(name),
         (name, what) => panic!("no such step: {name} {what}"),
     }
 }

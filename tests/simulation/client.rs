@@ -308,12 +308,15 @@ impl World {
     pub(crate) fn gone(&mut self, c: usize, broken: bool) {
         let now = self.now.monotonic;
         let client = &mut self.clients[c];
-        let heard = client.pipe.take().is_some_and(|pipe| self.pipes[pipe].heard_end);
+        let pipe = client.pipe.take().map(|pipe| &self.pipes[pipe]);
+        let heard = pipe.is_some_and(|pipe| pipe.heard_end);
+        let dismissed = pipe.is_some_and(|pipe| pipe.dismissed);
         // Who does not read is not waited for longer than a close may take, and whose bytes stand
         // still not longer than for any that says nothing.
         let patient = Duration::from_millis(self.plan.limits.engine.close_timeout_ms);
         let slow = self.injected.has_slowed();
         let owed = client.half_closed.is_some_and(|at| !slow || heard && now < at + patient);
+        let owed = owed && !dismissed;
         if owed {
             self.model.checked(Law::HalfClose);
         }

@@ -311,6 +311,11 @@ fn subscribed(
     events: &[(u64, Frame)],
     more: bool,
 ) -> Outcome {
+    let number = ChannelRef::parse(channel)
+        .and_then(|channel| ask.router.subscriptions.number(&Channel::from(channel)));
+    if let Some(number) = number {
+        ask.router.settle(ask.cx, ask.connection, number);
+    }
     let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
 }

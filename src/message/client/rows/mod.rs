@@ -19,6 +19,8 @@ mod basics;
 mod channels;
 #[macro_use]
 mod calls;
+#[macro_use]
+mod admin;
 
 use serde::Deserialize;
 
@@ -28,4 +30,4 @@ use crate::message::fault::Fault;
 use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
 
-account_rows! { chat_rows message_rows basic_rows channel_rows call_rows verbs; 'a; }
+account_rows! { chat_rows message_rows basic_rows channel_rows call_rows admin_rows verbs; 'a; }
