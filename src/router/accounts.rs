@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
 use super::words::{PasswordTask, Revoked, Word};
-use super::{Router, arrival, tokens};
+use super::{Router, arrival, resume, tokens};
 use crate::auth::{Claims, Role, names, no_teams, refresh};
 use crate::base::id::{Id, UserId};
 use crate::guard::Limit;
@@ -90,6 +90,7 @@ pub(super) fn register(ask: &mut Ask<'_, '_>, request: &client::Register<'_>) ->
     {
         return Err(bad_name("display_name"));
     }
+    resume::intend(ask, request.resume.as_ref())?;
     let step = Step::Register {
         username: Arc::from(request.username.as_str()),
         display_name: request.display_name.as_ref().map(|name| Arc::from(name.as_str())),
@@ -105,6 +106,7 @@ pub(super) fn bad_name(field: &'static str) -> Fault {
 /// Puts the user of an account on the connection.
 pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outcome {
     let client = client_info(request.client_info.as_ref())?;
+    resume::intend(ask, request.resume.as_ref())?;
     let account: Box<str> = names::fold(&request.username).into();
     if !names::valid_username(&request.username)
         || !names::valid_password(request.password.expose())

@@ -186,6 +186,11 @@ impl Router {
         }
     }
 
+    /// What an event is on the queues of its receivers.
+    pub(super) const fn tag(number: u32, offset: u64) -> Tag {
+        Tag { channel: number, offset, class: Class::Kick }
+    }
+
     fn hand_out_one(
         &mut self,
         cx: &mut Context<'_, Self>,
@@ -205,7 +210,7 @@ impl Router {
         }
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
-        let tag = Tag { channel: number, offset, class: Class::Kick };
+        let tag = Self::tag(number, offset);
         if self.subscriptions.all_new(number) {
             return cx.broadcast(receivers, except, frame, tag);
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::ask::{Ask, Event, Outcome, id, unexpected};
 use super::session::{Stranger, Who};
 use super::words::{Revoked, Word};
-use super::{Router, accounts, arrival};
+use super::{Router, accounts, arrival, resume};
 use crate::auth::{Claims, Identity, TokenError, refresh};
 use crate::base::id::{Address, ConnectionId, Id, UserId};
 use crate::base::time::Timestamp;
@@ -44,6 +44,7 @@ impl From<Step> for super::Step {
 /// A token is shown: the user arrives, or the token is renewed in place.
 pub(super) fn auth(ask: &mut Ask<'_, '_>, request: &client::Auth<'_>) -> Outcome {
     accounts::client_info(request.client_info.as_ref())?;
+    resume::intend(ask, request.resume.as_ref())?;
     let verdict = ask.router.tokens.verify(ask.cx.now, request.token.expose());
     let claims = verdict.map_err(|error| token_fault(ask, error))?;
     if let Some(user) = ask.session()?.user()

@@ -19,7 +19,7 @@ use super::events::{DURABLE_EPOCH, encode};
 use super::words::{Wish, Word};
 use super::{After, Router};
 use crate::base::id::{ConnectionId, Id};
-use crate::handler::{Class, Close, Context, Tag};
+use crate::handler::{Close, Context, Tag};
 use crate::hub::channels::{PAGE_BYTES_MAX, Page, Position, Since};
 use crate::hub::subscriptions::Parked;
 use crate::hub::{Channel, ChannelRef};
@@ -253,9 +253,8 @@ impl Router {
             // Nothing may be missing without a word: it can come back and say where it was.
             session.close_after(Close::new(OVERLOADED, "too much came before the subscription"));
         }
-        let tag = |offset| Tag { channel: number, offset, class: Class::Kick };
         let above = parked.events.into_iter().filter(|(at, _)| *at == 0 || *at > offset);
-        above.map(|(at, frame)| (tag(at), frame)).collect()
+        above.map(|(at, frame)| (Self::tag(number, at), frame)).collect()
     }
 
     /// Nothing came of a request to subscribe: what was subscribed before is as it was.
