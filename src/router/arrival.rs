@@ -179,6 +179,10 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
             step.resume.found(ask.cx, &events, top, more);
             read_log(ask, step)
         }
+        Event::Found(Found::Publications(found)) => {
+            step.resume.found_stored(ask.cx, &found);
+            read_log(ask, step)
+        }
         event => Err(unexpected(&event)),
     }
 }
@@ -234,7 +238,7 @@ fn ask_homes(ask: &mut Ask<'_, '_>, mut step: Step, wishes: Vec<Wish>) -> Outcom
 
 /// The logs of the chats that are resumed are read one after the other.
 fn read_log(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
-    match step.resume.next_read(&step.identity, ask.router.config.history_page) {
+    match step.resume.next_read(ask.router, ask.cx, &step.identity) {
         Some(read) => ask.read(read, step),
         None => arrive(ask, step),
     }

@@ -138,7 +138,7 @@ impl Ask<'_, '_> {
 
     /// Has something stored; `step` hears what came of it.
     pub(super) fn write(&mut self, write: Write, step: impl Into<Step>) -> Outcome {
-        let by = self.address();
+        let by = Some(self.address());
         let call = self.call(step);
         self.cx.job(Job::Write { call, by, write: Box::new(write) });
         Ok(Answer::Later)

@@ -103,6 +103,11 @@ impl Router {
     fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
         match decoded {
             Ok(Decoded { request: Request::Message(_), .. }) => Lane::Store,
+            Ok(Decoded { request: Request::Publish(publish), .. })
+                if self.config.policies.stores() =>
+            {
+                self.lane_of(&publish.channel)
+            }
             // With one loop every channel is at home here.
             Ok(Decoded { request: Request::Publish(_) | Request::Typing(_), .. })
                 if self.homes.len() == 1 =>
@@ -120,6 +125,14 @@ impl Router {
             }
             Ok(_) | Err(_) => Lane::Alone,
         }
+    }
+
+    /// Where a publication goes, when there are durable namespaces.
+    fn lane_of(&self, channel: &str) -> Lane {
+        let Some(channel) = ChannelRef::parse(channel) else { return Lane::Alone };
+        let home = self.homes.of_channel(&channel);
+        let policy = self.config.policies.of(channel.namespace());
+        if policy.is_some_and(|policy| policy.durable) { Lane::Log(home) } else { Lane::Home(home) }
     }
 
     fn start(

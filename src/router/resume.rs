@@ -13,31 +13,40 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ask::Ask;
-use super::channels::{log_page, may_hear};
-use super::events::DURABLE_EPOCH;
+use super::channels::{log_page, may_hear, stored, stored_page};
 use super::words::{Heard, Wish};
 use super::{After, Router};
 use crate::auth::Identity;
 use crate::base::id::ConnectionId;
 use crate::handler::Context;
-use crate::hub::channels::{PAGE_BYTES_MAX, Page, Position, Since};
+use crate::hub::channels::{DURABLE_EPOCH, PAGE_BYTES_MAX, Page, Position, Since};
 use crate::hub::{AsChannel, Channel};
 use crate::message::fault::Fault;
 use crate::message::json::Json;
+use crate::store::publication::Publications;
 use crate::store::{Logged, Read};
 
 /// What is to be resumed, and how far that is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Resume {
-    /// Chats whose logs are still to be read.
+    /// Channels whose homes are still to answer.
+    asked: Vec<Wish>,
+    /// Channels of which the store is still to be asked.
     logs: Vec<Wish>,
-    /// The chat whose log is being read.
+    /// The one of which it is being asked.
     reading: Option<Wish>,
     done: Vec<Resumed>,
     /// The numbers of the channels in which what comes is put by.
     parked: Vec<u32>,
     /// What is left for missed events, in bytes.
     left: usize,
+}
+
+impl Default for Resume {
+    fn default() -> Self {
+        let (asked, logs, done, parked) = Default::default();
+        Self { asked, logs, reading: None, done, parked, left: PAGE_BYTES_MAX }
+    }
 }
 
 /// A channel that is heard again.
@@ -140,14 +149,21 @@ impl Resume {
         }
         // The last is taken first.
         logs.reverse();
-        (Self { logs, reading: None, done: Vec::new(), parked, left: PAGE_BYTES_MAX }, asked)
+        let resume = Self { asked: asked.clone(), logs, parked, ..Self::default() };
+        (resume, asked)
     }
 
     /// Homes have said what was missed.
     pub(super) fn heard(&mut self, heard: &mut Vec<Heard>) {
         for Heard { channel, position, page, .. } in heard.drain(..) {
-            if let Some(page) = page {
-                self.done(channel, position, *page);
+            let Some(at) = self.asked.iter().position(|wish| wish.channel == channel) else {
+                continue;
+            };
+            let wish = self.asked.swap_remove(at);
+            match (position, page) {
+                (Some(position), Some(page)) => self.done(channel, position, *page),
+                // The store knows more.
+                _ => self.logs.insert(0, wish),
             }
         }
     }
@@ -165,15 +181,25 @@ impl Resume {
     }
 
     /// The next log that is to be read.
-    pub(super) fn next_read(&mut self, identity: &Identity, page: u32) -> Option<Read> {
+    pub(super) fn next_read(
+        &mut self,
+        router: &Router,
+        cx: &Context<'_, Router>,
+        identity: &Identity,
+    ) -> Option<Read> {
         let wish = self.logs.pop()?;
-        let Channel::Room(chat) = wish.channel else { return None };
         let known = wish.since.as_ref().filter(|since| *since.epoch == *DURABLE_EPOCH);
         let after = known.map(|since| since.offset);
         // With no room left for events only the place is wanted.
-        let limit = if self.left == 0 { 1 } else { page };
+        let limit = if self.left == 0 { 1 } else { router.config.history_page };
+        let read = match &wish.channel {
+            Channel::Room(chat) => {
+                Read::Log { chat: *chat, user: identity.user.clone(), after, limit }
+            }
+            channel => stored(router, cx, channel, wish.since.as_deref(), limit),
+        };
         self.reading = Some(wish);
-        Some(Read::Log { chat, user: identity.user.clone(), after, limit })
+        Some(read)
     }
 
     /// A log was read.
@@ -188,6 +214,14 @@ impl Resume {
         let mut page = log_page(cx, &channel.to_string(), events, more);
         page.recovered = *since.epoch == *DURABLE_EPOCH && since.offset <= top;
         let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
+        self.done(channel, position, page);
+    }
+
+    /// What the store has of a durable channel was read.
+    pub(super) fn found_stored(&mut self, cx: &mut Context<'_, Router>, found: &Publications) {
+        let Some(Wish { channel, since: Some(since) }) = self.reading.take() else { return };
+        let page = stored_page(cx, &channel.to_string(), found, Some(&since));
+        let position = Position { offset: found.top, epoch: DURABLE_EPOCH.into() };
         self.done(channel, position, page);
     }
 
@@ -210,7 +244,8 @@ impl Resume {
         for Resumed { channel, position, page } in &mut self.done {
             let Some(number) = router.subscriptions.number(channel) else { continue };
             let offset = position.offset;
-            if matches!(channel, Channel::Room(_)) {
+            // The reader of a log may have overtaken what the home hands out.
+            if *position.epoch == *DURABLE_EPOCH {
                 router.subscriptions.told(number, id, offset);
             }
             missed

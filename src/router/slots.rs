@@ -9,7 +9,7 @@ use crate::base::id::LoopId;
 use crate::message::fault::Fault;
 use crate::protocol::frame::OwnFrame;
 
-/// What a request may overlap with: only requests of the same lane, and only these two have one.
+/// What a request may overlap with: only requests of the same lane, and only these have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     /// Starts when all before it are answered, and nothing starts before it is.
@@ -19,6 +19,9 @@ pub(super) enum Lane {
     /// `publish` and `typing`, which go to the home of their channel: its words keep their order,
     /// so the event of a publication cannot overtake the reply of an earlier one.
     Home(LoopId),
+    /// `publish` to a durable channel: by the store, and then by the home of the channel, which keeps
+    /// the order of commits; one fsync for many.
+    Log(LoopId),
 }
 
 /// A longer queue is not kept for the next connection.
@@ -82,7 +85,7 @@ impl Unanswered {
         let mut ahead = self.queue.iter().take(before);
         match lane {
             Lane::Alone => before == 0,
-            Lane::Store | Lane::Home(_) => ahead.all(|slot| match slot {
+            Lane::Store | Lane::Home(_) | Lane::Log(_) => ahead.all(|slot| match slot {
                 Slot::Waiting(_) => false,
                 Slot::Running(other) => *other == lane,
                 Slot::Ready(_) => true,

@@ -6,6 +6,7 @@
 mod account;
 mod chat;
 mod message;
+mod publication;
 mod read;
 mod state;
 

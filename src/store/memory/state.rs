@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::{Logged, Refusal, Write, Written};
+use super::publication::Line;
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use crate::base::time::Timestamp;
@@ -37,6 +38,8 @@ pub(super) struct State {
     pub(super) messages: BTreeMap<Id, (Id, u64)>,
     /// Public rooms by name without case.
     pub(super) public: BTreeSet<(String, Id)>,
+    /// Durable channels by name.
+    pub(super) lines: BTreeMap<Arc<str>, Line>,
 }
 
 /// A user and what is the user's.
@@ -160,6 +163,7 @@ impl State {
             Write::Edit { message, by, content } => self.edit(*message, by, content),
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
+            Write::Publish(new) => self.publish(new),
         }
     }
 

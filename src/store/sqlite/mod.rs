@@ -10,6 +10,7 @@ mod failure;
 mod log;
 mod message;
 mod open;
+mod publication;
 mod read;
 mod rows;
 mod schema;

@@ -8,7 +8,7 @@
 pub(super) const APPLICATION_ID: u32 = 0x5374_656e;
 
 /// Each brings the schema from its index to the next version.
-pub(super) const MIGRATIONS: &[&str] = &[V1];
+pub(super) const MIGRATIONS: &[&str] = &[V1, super::publication::SCHEMA];
 
 /// `messages` and `log` declare no foreign keys: both keys come from a row that the same transaction
 /// has just read, and each declaration would cost the road of a message one more search.
