@@ -4,13 +4,19 @@
 //! connection whose reply is still to come may have what comes meanwhile put by. Limit:
 //! [`PARKED_BYTES_MAX`].
 
+use std::collections::VecDeque;
+
 use crate::base::hash::{NameMap, name_map};
 use crate::base::id::ConnectionId;
 use crate::hub::Channel;
+use crate::hub::policy::{Policies, Queue};
 use crate::protocol::frame::Frame;
 
 /// What is put by for one connection in one channel, in bytes; more is lost, and told.
 pub const PARKED_BYTES_MAX: usize = 1 << 20;
+
+/// Numbers that are not used again yet: what was queued under them still has to be named.
+const RESTING: usize = 256;
 
 /// The subscriptions of one loop's connections.
 #[derive(Debug)]
@@ -18,11 +24,15 @@ pub struct Subscriptions {
     numbers: NameMap<Channel, u32>,
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
+    /// Numbers that were used last, with what they stood for.
+    resting: VecDeque<(u32, Channel)>,
+    policies: Policies,
 }
 
 #[derive(Debug)]
 struct Entry {
     channel: Channel,
+    queue: Queue,
     receivers: Vec<ConnectionId>,
     /// Subscribed, but not to be sent anything yet: their reply is still to come.
     waiting: Vec<Waiting>,
@@ -80,9 +90,15 @@ impl Entry {
 impl Subscriptions {
     /// None.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
-        // Number 0 means "no channel" on the queue of a connection.
-        Self { numbers: name_map(seed), entries: vec![None], free: Vec::new() }
+    pub fn new(seed: u64, policies: &Policies) -> Self {
+        Self {
+            numbers: name_map(seed),
+            // Number 0 means "no channel" on the queue of a connection.
+            entries: vec![None],
+            free: Vec::new(),
+            resting: VecDeque::new(),
+            policies: policies.clone(),
+        }
     }
 
     /// How many channels have subscribers here.
@@ -174,8 +190,10 @@ impl Subscriptions {
     }
 
     fn enter(&mut self, channel: &Channel) -> u32 {
+        let policy = self.policies.of(channel.namespace());
         let entry = Entry {
             channel: channel.clone(),
+            queue: policy.map_or(Queue::Kick, |policy| policy.queue),
             receivers: Vec::new(),
             waiting: Vec::new(),
             parks: 0,
@@ -211,7 +229,10 @@ impl Subscriptions {
         }
         let entry = place.take()?;
         self.numbers.remove(&entry.channel);
-        self.free.push(number);
+        self.resting.push_back((number, entry.channel.clone()));
+        if self.resting.len() > RESTING {
+            self.free.extend(self.resting.pop_front().map(|(number, _)| number));
+        }
         Some((entry.channel, entry.generation))
     }
 
@@ -225,6 +246,20 @@ impl Subscriptions {
     #[must_use]
     pub fn channel(&self, number: u32) -> Option<&Channel> {
         self.entries.get(number as usize)?.as_ref().map(|entry| &entry.channel)
+    }
+
+    /// The channel of a number, though its last subscription has just ended.
+    #[must_use]
+    pub fn name(&self, number: u32) -> Option<&Channel> {
+        let resting = || self.resting.iter().rev().find(|(known, _)| *known == number);
+        self.channel(number).or_else(|| resting().map(|(_, channel)| channel))
+    }
+
+    /// What becomes of events of the channel of this number that find no room.
+    #[must_use]
+    pub fn queue(&self, number: u32) -> Queue {
+        let entry = self.entries.get(number as usize).and_then(Option::as_ref);
+        entry.map_or(Queue::Kick, |entry| entry.queue)
     }
 
     /// The connections subscribed to the channel of this number.
@@ -279,98 +314,4 @@ impl Subscriptions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::frame::Draft;
-    use crate::protocol::websocket::Opcode;
-
-    fn connection(slot: u32) -> ConnectionId {
-        ConnectionId { slot, generation: 0 }
-    }
-
-    #[test]
-    fn what_a_reply_told_is_not_told_again() {
-        let mut subscriptions = Subscriptions::new(1);
-        let a = Channel::parse("public:a").expect("a good name");
-        let (one, two) = (connection(1), connection(2));
-        let number = subscriptions.add(&a, one).number;
-        subscriptions.add(&a, two);
-        assert!(subscriptions.all_new(number));
-        subscriptions.told(number, one, 5);
-        let has = |subscriptions: &Subscriptions, of, offset| subscriptions.has(number, of, offset);
-        for (of, offset, had) in
-            [(one, 0, false), (one, 1, true), (one, 5, true), (one, 6, false), (two, 5, false)]
-        {
-            assert_eq!(has(&subscriptions, of, offset), had, "{of:?} {offset}");
-        }
-        subscriptions.passed(number, 4);
-        assert!(has(&subscriptions, one, 5) && !subscriptions.all_new(number));
-        subscriptions.told(number, one, 7);
-        subscriptions.passed(number, 5);
-        assert!(has(&subscriptions, one, 7));
-        subscriptions.passed(number, 7);
-        assert!(subscriptions.all_new(number));
-        subscriptions.told(number, one, 9);
-        subscriptions.remove(number, one);
-        assert!(subscriptions.all_new(number), "who comes back begins anew");
-    }
-
-    #[test]
-    fn what_comes_before_the_reply_is_put_by() {
-        let mut subscriptions = Subscriptions::new(1);
-        let a = Channel::parse("public:a").expect("a good name");
-        let frame = |text: &str| {
-            let mut draft = Draft::new(Vec::new());
-            draft.payload().extend_from_slice(text.as_bytes());
-            draft.finish(Opcode::Text).share()
-        };
-        let (one, two, three) = (connection(1), connection(2), connection(3));
-        let number = subscriptions.add(&a, one).number;
-        subscriptions.hold(&a, two);
-        assert!(!subscriptions.parks(number));
-        // One renews, two and three are new.
-        assert!(!subscriptions.park(&a, one).new && !subscriptions.park(&a, two).new);
-        assert!(subscriptions.park(&a, three).new && subscriptions.parks(number));
-        assert_eq!(subscriptions.receivers(number), []);
-        subscriptions.put_by(number, 1, &frame("x"), None);
-        subscriptions.put_by(number, 2, &frame("y"), Some(two));
-        let offsets = |parked: Option<Box<Parked>>| {
-            let parked = parked.expect("something was put by");
-            (parked.events.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), parked.lost)
-        };
-        assert_eq!(offsets(subscriptions.release(number, one)), (vec![1, 2], false));
-        assert_eq!(offsets(subscriptions.release(number, two)), (vec![1], false));
-        assert_eq!(subscriptions.receivers(number), [one, two]);
-        let long = frame(&"z".repeat(PARKED_BYTES_MAX / 2));
-        for offset in 3..6 {
-            subscriptions.put_by(number, offset, &long, None);
-        }
-        assert_eq!(offsets(subscriptions.release(number, three)), (vec![], true));
-        assert!(!subscriptions.parks(number) && subscriptions.release(number, three).is_none());
-        subscriptions.park(&a, three);
-        subscriptions.remove(number, three);
-        assert!(!subscriptions.parks(number));
-    }
-
-    #[test]
-    fn a_channel_is_known_as_long_as_somebody_is_subscribed() {
-        let mut subscriptions = Subscriptions::new(1);
-        let a = Channel::parse("public:a").expect("a good name");
-        let first = subscriptions.add(&a, connection(1));
-        assert!(first.new && first.number > 0);
-        assert_eq!(subscriptions.add(&a, connection(1)), Added { new: false, ..first });
-        assert_eq!(subscriptions.add(&a, connection(2)), first);
-        assert!(subscriptions.heard(&a, 5));
-        assert_eq!(subscriptions.receivers(first.number), [connection(1), connection(2)]);
-        assert_eq!(subscriptions.remove(first.number, connection(1)), None);
-        assert_eq!(subscriptions.remove(first.number, connection(1)), None);
-        subscriptions.hold(&a, connection(3));
-        assert_eq!(subscriptions.receivers(first.number), [connection(2)]);
-        assert_eq!(subscriptions.remove(first.number, connection(2)), None);
-        subscriptions.release(first.number, connection(3));
-        assert_eq!(subscriptions.receivers(first.number), [connection(3)]);
-        assert_eq!(subscriptions.remove(first.number, connection(3)), Some((a.clone(), 5)));
-        assert!(subscriptions.is_empty() && !subscriptions.heard(&a, 6));
-        assert_eq!(subscriptions.add(&a, connection(3)).number, first.number, "numbers are reused");
-    }
-}
+mod tests;

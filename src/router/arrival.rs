@@ -13,7 +13,7 @@ use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
 use crate::guard::Limit;
-use crate::handler::{Close, Context};
+use crate::handler::{Close, Context, Peer};
 use crate::hub::{AsChannel, Channel};
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
@@ -129,8 +129,12 @@ pub(super) fn replace_identity(
     }
     let after = expiry(cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
+    let serves = identity.role.serves();
     user.identity = identity;
     user.display_name = profile.display_name;
+    if !serves {
+        router.stop_serving(cx, id);
+    }
     drop_forbidden(router, cx, id);
 }
 
@@ -249,11 +253,11 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let id = ask.connection;
     let Step { identity, profile, tokens, budget, mut resume, renews, .. } = step;
     if renews {
-        resume.stand(ask.router, id);
+        resume.stand(ask.router, ask.cx, id);
         return reply(ask, tokens.as_ref(), &resume);
     }
     let Some(budget) = budget else { return Err(gone()) };
-    resume.stand(ask.router, id);
+    resume.stand(ask.router, ask.cx, id);
     let expired_close_ms = ask.router.auth.expired_close_ms;
     let after = expiry(ask.cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     let expiry = Some(ask.cx.set_timer(after, Timer::Expiry(id)));
@@ -321,6 +325,7 @@ impl Router {
         let numbers = std::mem::take(&mut session.channels);
         self.local_users.remove(&user, id);
         self.unsubscribe_all(cx, id, numbers);
+        self.stop_serving(cx, id);
         let connection = Address { home: cx.here, connection: id };
         cx.tell(self.homes.of_user(&user), Word::Detach { user, connection });
     }
@@ -334,6 +339,7 @@ impl Router {
     ) {
         let mut by_home: Vec<Vec<(Channel, u64)>> = vec![Vec::new(); self.homes.len()];
         for number in numbers {
+            self.settle(cx, id, number);
             if let Some((channel, generation)) = self.subscriptions.remove(number, id) {
                 let home = self.homes.of_channel(&channel);
                 by_home[usize::from(home.0)].push((channel, generation));
@@ -344,6 +350,12 @@ impl Router {
                 cx.tell(LoopId(home as u16), Word::Unlisten { channels });
             }
         }
+    }
+
+    /// How long a client may take to authenticate.
+    pub(super) fn auth_timeout(&self, peer: Peer) -> Duration {
+        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
+        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
     }
 
     /// The time to authenticate runs while nothing is being worked on.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::calls::words::Answer as CallAnswer;
 use super::resume::Resume;
 use super::session::{Session, User};
 use super::words::{CallRef, Done, Finished, Heard, Job, PasswordTask, Word};
@@ -45,6 +46,8 @@ pub(super) enum Event {
     Page(Position, Box<Page>),
     /// And whether it was there before.
     Published(Position, bool),
+    Called(CallAnswer),
+    Served,
     There,
     /// What was to be looked up is not there, or not the user's.
     Refused,

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
-use super::slots::{Lane, Waiting};
-use super::{After, Echo, Router, accounts, basics, channels, chats, messages, tokens};
+use super::slots::{FREE, Lane, Waiting};
+use super::{After, Echo, Router, accounts, basics, calls, channels, chats, messages, tokens};
 use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
 use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
 use crate::hub::ChannelRef;
-use crate::message::client::{Access, Rate, Request};
+use crate::message::client::{Access, Order, Rate, Request};
 use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
 use crate::message::fault::{Code, Fault};
 use crate::protocol::websocket::Opcode;
@@ -123,6 +123,7 @@ impl Router {
                     Lane::Home(self.homes.of_channel(&ChannelRef::Room(chat)))
                 })
             }
+            Ok(decoded) if decoded.verb.order() == Order::Free => Lane::Free,
             Ok(_) | Err(_) => Lane::Alone,
         }
     }
@@ -218,6 +219,11 @@ impl Router {
                 draft.finish(Opcode::Text)
             }
         };
+        if slot == FREE {
+            session.slots.answer_free(&mut self.spares);
+            cx.send(id, Segment::Own(frame), Tag::REPLY);
+            return self.go_on(cx, id);
+        }
         session.slots.answer(slot, frame);
         while let Some(reply) = session.slots.pop(&mut self.spares) {
             cx.send(id, Segment::Own(reply), Tag::REPLY);
@@ -375,6 +381,11 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::Unsubscribe(request) => channels::unsubscribe(ask, &request),
         Request::Publish(request) => channels::publish(ask, &request),
         Request::History(request) => channels::history(ask, &request),
+        Request::UiAction(request) => calls::ui_action(ask, &request),
+        Request::DataRequest(request) => calls::data_request(ask, &request),
+        Request::Command(request) => calls::command(ask, &request),
+        Request::Serve(request) => calls::serve(ask, &request),
+        Request::CallResult(request) => calls::call_result(ask, &request),
     }
 }
 

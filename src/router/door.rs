@@ -260,6 +260,21 @@ impl Router {
         }
     }
 
+    /// The connection is no more.
+    pub(super) fn gone(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        self.leave(cx, id);
+        let Some(mut session) = self.sessions.remove(id) else { return };
+        self.drop_calls(cx, session.slots.take_calls());
+        if let Some(codec) = session.codec {
+            self.metrics.codecs.add_at(CodecName(codec), -1);
+        }
+        if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
+            cx.cancel_timer(timer);
+        }
+        let age = session.opened_at.elapsed(cx.now);
+        log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
+    }
+
     /// The last words on lines: why, and when to come back.
     pub(super) fn farewell(
         &self,

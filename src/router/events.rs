@@ -10,7 +10,7 @@ use super::session::{Arriving, Who};
 use super::words::{Delivery, Done, Finished, Word, chat_of};
 use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
-use crate::handler::{Class, Context, Tag};
+use crate::handler::{Context, Tag};
 use crate::hub::Channel;
 use crate::hub::channels::DURABLE_EPOCH;
 use crate::message::record::{ChatKind, RoomEvent};
@@ -188,8 +188,8 @@ impl Router {
     }
 
     /// What an event is on the queues of its receivers.
-    pub(super) const fn tag(number: u32, offset: u64) -> Tag {
-        Tag { channel: number, offset, class: Class::Kick }
+    pub(super) fn tag(&self, number: u32, offset: u64) -> Tag {
+        Tag { channel: number, offset, class: self.class(number) }
     }
 
     fn hand_out_one(
@@ -211,7 +211,7 @@ impl Router {
         }
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
-        let tag = Self::tag(number, offset);
+        let tag = self.tag(number, offset);
         if self.subscriptions.all_new(number) {
             return cx.broadcast(receivers, except, frame, tag);
         }

@@ -58,6 +58,7 @@ impl Router {
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
             Word::Written { call, written } => self.written(cx, call, *written),
+            Word::Backend(word) => self.hear_call_word(cx, *word),
             Word::Revoked { user, which, except } => {
                 self.revoked(cx, user.as_ref(), &which, except);
             }

@@ -232,7 +232,12 @@ impl Resume {
 
     /// Everything is known: what is heard from now on follows what was missed. To be called when the
     /// reply is about to go out.
-    pub(super) fn stand(&mut self, router: &mut Router, id: ConnectionId) {
+    pub(super) fn stand(
+        &mut self,
+        router: &mut Router,
+        cx: &mut Context<'_, Router>,
+        id: ConnectionId,
+    ) {
         let Some(session) = router.sessions.get(id) else { return };
         let (subscriptions, channels) = (&router.subscriptions, &session.channels);
         // Who was removed from a chat meanwhile hears nothing of it.
@@ -248,8 +253,8 @@ impl Resume {
             if *position.epoch == *DURABLE_EPOCH {
                 router.subscriptions.told(number, id, offset);
             }
-            missed
-                .extend(page.events.drain(..).map(|(at, frame)| (Router::tag(number, at), frame)));
+            router.settle(cx, id, number);
+            missed.extend(page.events.drain(..).map(|(at, frame)| (router.tag(number, at), frame)));
             if let Some(came) = router.subscriptions.release(number, id) {
                 parked.extend(router.unpark(id, number, *came, offset));
             }

@@ -206,6 +206,7 @@ fn rotated(ask: &mut Ask<'_, '_>, profile: Profile, session: Id, secret: &[u8; 3
 fn leave(ask: &mut Ask<'_, '_>, which: Revoked) -> Outcome {
     let (user, here) = (ask.me()?, ask.address());
     cut(ask, Some(user), which, Some(here));
+    ask.router.end_calls(ask.cx, ask.connection);
     ask.router.leave(ask.cx, ask.connection);
     let auth = ask.router.auth_timeout(ask.session()?.peer);
     let stranger = Stranger { left: auth, ..Stranger::default() };

@@ -14,6 +14,7 @@ use crate::hub::homes::Homes;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
+use crate::router::calls::words::CallWord;
 use crate::store::{self, Found, Read, Reader, Store, Write, Written};
 
 /// A request that waits for something, wherever that is.
@@ -369,6 +370,8 @@ pub enum Word {
         /// What.
         written: Box<Written>,
     },
+    /// About calls of backends.
+    Backend(Box<CallWord>),
     /// To every loop: these connections are to be closed.
     Revoked {
         /// Whose; none when only the session is known.

@@ -8,3 +8,4 @@ mod doors;
 mod rooms;
 mod server;
 mod tls;
+mod worker;

@@ -9,6 +9,8 @@ macro_rules! domain {
     ($lt:lifetime optional $kind:ident) => { Option<domain!($lt $kind)> };
     ($lt:lifetime repeated $kind:ident) => { Vec<domain!($lt $kind)> };
     ($lt:lifetime implicit integer) => { Implicit };
+    ($lt:lifetime implicit json) => { ImplicitJson<$lt> };
+    ($lt:lifetime implicit request_id) => { Enveloped };
     ($lt:lifetime text) => { Text<$lt> };
     ($lt:lifetime secret) => { Secret<$lt> };
     ($lt:lifetime integer) => { u64 };
@@ -35,6 +37,7 @@ macro_rules! shape {
     (@ visibility) => { Kind::Visibility };
     (@ client_info) => { Kind::ClientInfo };
     (@ position) => { Kind::Position };
+    (@ request_id) => { Kind::RequestId };
 }
 
 /// The Protobuf twin of a verb's struct; takes one field at a time, because prost reads attributes.
@@ -85,6 +88,12 @@ macro_rules! twin {
     // The kinds that are told apart by what they mean, not by how they travel.
     ($to:tt $done:tt $doc:tt $f:ident: implicit integer = $($rest:tt)*) => {
         twin!($to $done $doc $f: integer = $($rest)*);
+    };
+    ($to:tt $done:tt $doc:tt $f:ident: implicit json = $($rest:tt)*) => {
+        twin!($to $done $doc $f: json = $($rest)*);
+    };
+    ($to:tt $done:tt $doc:tt $f:ident: implicit request_id = $($rest:tt)*) => {
+        twin!($to $done $doc $f: text = $($rest)*);
     };
     ($to:tt $done:tt $doc:tt $f:ident: secret = $($rest:tt)*) => {
         twin!($to $done $doc $f: text = $($rest)*);

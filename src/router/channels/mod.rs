@@ -250,7 +250,7 @@ impl Router {
             session.close_after(Close::new(OVERLOADED, "too much came before the subscription"));
         }
         let above = parked.events.into_iter().filter(|(at, _)| *at == 0 || *at > offset);
-        above.map(|(at, frame)| (Self::tag(number, at), frame)).collect()
+        above.map(|(at, frame)| (self.tag(number, at), frame)).collect()
     }
 
     /// Nothing came of a request to subscribe: what was subscribed before is as it was.
@@ -311,6 +311,11 @@ fn subscribed(
     events: &[(u64, Frame)],
     more: bool,
 ) -> Outcome {
+    let number = ChannelRef::parse(channel)
+        .and_then(|channel| ask.router.subscriptions.number(&Channel::from(channel)));
+    if let Some(number) = number {
+        ask.router.settle(ask.cx, ask.connection, number);
+    }
     let (offset, epoch, events) = (position.offset, &*position.epoch, page::raw(events)?);
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
 }
