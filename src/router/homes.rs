@@ -77,7 +77,7 @@ impl Router {
         cx: &mut Context<'_, Self>,
         from: LoopId,
         call: Key,
-        channels: Vec<Heard>,
+        mut channels: Vec<Heard>,
     ) {
         let mut deserted = Vec::new();
         for Heard { channel, generation, .. } in &channels {
@@ -91,7 +91,7 @@ impl Router {
         }
         if let Some(Step::Arrival(step)) =
             self.calls.get_mut(call).and_then(|call| call.step.as_mut())
-            && !step.heard_home()
+            && !step.heard_home(&mut channels)
         {
             return;
         }

@@ -8,7 +8,7 @@ use super::ask::{Ask, Event, Outcome, id, unexpected};
 use super::revoked::cut;
 use super::session::Stranger;
 use super::words::{Revoked, Word};
-use super::{Router, accounts, arrival};
+use super::{Router, accounts, arrival, resume};
 use crate::auth::{Claims, Role, TokenError, refresh};
 use crate::base::id::{ConnectionId, Id};
 use crate::base::time::Timestamp;
@@ -44,6 +44,7 @@ impl From<Step> for super::Step {
 
 /// A token is shown: the user arrives, or the token is renewed in place.
 pub(super) fn auth(ask: &mut Ask<'_, '_>, request: &client::Auth<'_>) -> Outcome {
+    resume::intend(ask, request.resume.as_ref())?;
     let info = accounts::client_info(request.client_info.as_ref())?;
     ask.session_mut()?.told_of_itself(info);
     let verdict = ask.router.tokens.verify(ask.cx.now, request.token.expose());
