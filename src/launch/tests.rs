@@ -72,7 +72,7 @@ fn an_fsync_that_fails_is_not_acknowledged_and_ends_the_server_with_its_reason()
     let data = Data::Memory { key: None };
     let config = ephemeral();
     let listeners = bind(&config.listen).unwrap();
-    let launched = assemble(config, listeners, None, Box::new(store), data).unwrap();
+    let launched = assemble(config, listeners, None, (Box::new(store), data), None).unwrap();
     let address = launched.local_addrs()[0];
     let server = std::thread::spawn(move || launched.run());
     let got = lines(

@@ -73,6 +73,7 @@ impl Router {
             }
             Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => {}
         }
+        self.members_changed(cx, chat, joined, left);
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);
         }

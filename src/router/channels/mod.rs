@@ -316,6 +316,7 @@ fn subscribed(
     if let Some(number) = number {
         ask.router.settle(ask.cx, ask.connection, number);
     }
+    ask.router.subscribed_to(ask.cx, ask.connection, channel);
     let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
 }

@@ -134,6 +134,7 @@ impl Router {
         let mut own = said.encode(cx, channel, &position);
         let kept = place.publish(&mut own, mark);
         self.metrics.publications.add(1);
+        self.published_at(cx, channel, position.offset, said.sender);
         self.metrics.history_bytes.set(self.channels.history_bytes() as i64);
         self.metrics.history_evicted.add(self.channels.take_evicted());
         let frame = match kept {
