@@ -22,6 +22,7 @@ mod homes;
 mod invariants;
 mod messages;
 mod metrics;
+mod parts;
 mod queues;
 mod revoked;
 mod session;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 pub use calls::Calls;
 pub use config::Config;
 pub use metrics::Metrics;
+pub use parts::Parts;
 pub use words::{Done, Job, Word};
 
 use crate::auth::{self, Secrets, Tokens};
@@ -99,30 +101,6 @@ impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Router").field("sessions", &self.sessions.len()).finish_non_exhaustive()
     }
-}
-
-/// What a router is made of. Each loop gets its own.
-pub struct Parts {
-    /// Limits of what is said.
-    pub config: Config,
-    /// How long tokens live.
-    pub auth: auth::Config,
-    /// Rates and counts.
-    pub guard: guard::Config,
-    /// Which loop owns what; the same on every loop.
-    pub homes: Homes,
-    /// Makes and checks tokens.
-    pub tokens: Arc<dyn Tokens>,
-    /// For refresh tokens.
-    pub secrets: Box<dyn Secrets>,
-    /// Which pages may connect.
-    pub origins: Arc<Origins>,
-    /// What is answered over plain HTTP.
-    pub endpoints: Box<dyn Endpoints>,
-    /// For hash maps whose keys strangers choose.
-    pub seed: u64,
-    /// Told of what happens.
-    pub observer: Option<Arc<dyn bus::Observer>>,
 }
 
 /// What follows a reply.

@@ -44,6 +44,7 @@ pub enum Happening {
         /// `websocket` or `lines`.
         door: &'static str,
         /// Where it comes from; nothing on a Unix socket.
+        #[serde(skip_serializing_if = "Option::is_none")]
         client_ip: Option<IpAddr>,
         /// Whether it comes over TLS that ends here.
         encrypted: bool,
@@ -53,8 +54,10 @@ pub enum Happening {
         /// Its id.
         connection_id: Id,
         /// Who was on it.
+        #[serde(skip_serializing_if = "Option::is_none")]
         user_id: Option<UserId>,
         /// Our close code; nothing when the peer went.
+        #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<u16>,
         /// Why.
         reason: Cow<'static, str>,
@@ -64,8 +67,10 @@ pub enum Happening {
     /// A password or token was refused.
     AuthFailure {
         /// On which connection.
+        #[serde(skip_serializing_if = "Option::is_none")]
         connection_id: Option<Id>,
         /// From where.
+        #[serde(skip_serializing_if = "Option::is_none")]
         client_ip: Option<IpAddr>,
         /// Why, in a word.
         why: &'static str,
@@ -75,6 +80,7 @@ pub enum Happening {
         /// Which connection.
         connection_id: Id,
         /// Whose.
+        #[serde(skip_serializing_if = "Option::is_none")]
         user_id: Option<UserId>,
         /// To which channel.
         channel: Box<str>,
@@ -114,6 +120,7 @@ pub enum Happening {
         /// Which.
         connection_id: Id,
         /// Who was on it.
+        #[serde(skip_serializing_if = "Option::is_none")]
         user_id: Option<UserId>,
     },
     /// A limit that operators watch was passed, in one direction or the other.

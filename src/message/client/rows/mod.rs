@@ -1,4 +1,5 @@
-//! The rows of the catalogue: word = number in the schema, access, order, limit, example, parameters.
+//! The rows of the catalogue: word = number in the schema, access, order, limit, example => what the
+//! `data` of its reply holds, parameters.
 //!
 //! One file per topic. Each hands what it was given and its own rows to the next, and `verbs!` gets all:
 //! the enums made of them are closed.
