@@ -173,7 +173,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.write(write, Step::Open { secret })
         }
         (Step::Compare { .. }, Event::Verified(_)) => {
-            ask.router.metrics.auth_failures.add(1);
+            ask.router.auth_failed(ask.cx, ask.connection, Code::InvalidCredentials.word());
             Err(invalid_credentials())
         }
         (Step::Open { secret }, Event::Written(Written::SignedIn { user, session, role })) => {
@@ -191,7 +191,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.password(PasswordTask::Hash(new), Step::NewHash { old: hash })
         }
         (Step::OldPassword { .. }, Event::Verified(false)) => {
-            ask.router.metrics.auth_failures.add(1);
+            ask.router.auth_failed(ask.cx, ask.connection, Code::InvalidCredentials.word());
             Err(Fault {
                 field: Some("old_password".into()),
                 ..Fault::new(Code::InvalidCredentials, "wrong password")

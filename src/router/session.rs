@@ -125,6 +125,8 @@ struct Rare {
     closing: Option<Close>,
     /// What the request in progress wants resumed once its user is known.
     intended: Vec<Wish>,
+    /// Being closed by us, and why.
+    ended: Option<Close>,
 }
 
 impl Session {
@@ -204,6 +206,16 @@ impl Session {
     pub(super) fn keep_rest(&mut self, rest: Waiting) {
         debug_assert!(!self.has_rest(), "what is kept is not forgotten for what comes after it");
         self.rare.get_or_insert_default().rest = Some(rest);
+    }
+
+    /// It is being closed by us; the first reason counts.
+    pub(super) fn end_with(&mut self, close: &Close) {
+        self.rare.get_or_insert_default().ended.get_or_insert_with(|| close.clone());
+    }
+
+    /// Why we are closing it, or have.
+    pub(super) fn ended(&self) -> Option<&Close> {
+        self.rare.as_ref()?.ended.as_ref()
     }
 
     pub(super) fn has_rest(&self) -> bool {

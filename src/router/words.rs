@@ -333,6 +333,11 @@ pub enum Word {
         /// What.
         written: Box<Written>,
     },
+    /// To every loop: whether anybody listens to what happens.
+    Bus {
+        /// Whether.
+        subscribed: bool,
+    },
     /// For administrators.
     Admin(Box<AdminWord>),
     /// About calls of backends.

@@ -312,6 +312,7 @@ fn subscribed(
     events: &[(u64, Frame)],
     more: bool,
 ) -> Outcome {
+    ask.router.subscribed_to(ask.cx, ask.connection, channel);
     let (offset, epoch, events) = (position.offset, &*position.epoch, page::raw(events)?);
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
 }

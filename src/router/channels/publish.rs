@@ -167,6 +167,7 @@ impl Router {
     /// A publication has its place and may be remembered.
     fn placed(&mut self, cx: &mut Context<'_, Self>, own: OwnFrame, kept: Option<Frame>) -> Common {
         self.metrics.publications.add(1);
+        self.published_at(cx, channel, position.offset, said.sender);
         self.metrics.history_bytes.set(self.channels.history_bytes() as i64);
         self.metrics.history_evicted.add(self.channels.take_evicted());
         let Some(frame) = kept else { return Common::Own(own) };
