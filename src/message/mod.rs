@@ -7,5 +7,6 @@ pub mod client;
 pub mod close;
 pub mod fault;
 pub mod json;
+pub mod presence;
 pub mod record;
 pub mod server;

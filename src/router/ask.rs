@@ -14,6 +14,7 @@ use crate::handler::Context;
 use crate::hub::channels::{Page, Position};
 use crate::message::client::Verb;
 use crate::message::fault::{Code, Fault};
+use crate::message::presence::WhoIsThere;
 use crate::message::record::{Profile, UserCard};
 use crate::protocol::frame::OwnFrame;
 use crate::protocol::websocket::Opcode;
@@ -45,6 +46,10 @@ pub(super) enum Event {
     /// And whether it was there before.
     Published(Position, bool),
     There,
+    /// Who is in a channel.
+    WhoIsThere(Box<WhoIsThere>),
+    /// Every loop knows how a user stands.
+    Stands,
 }
 
 /// A request of a connection.

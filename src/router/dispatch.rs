@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{Lane, Waiting};
-use super::{After, Echo, Router, accounts, basics, channels, chats, messages, tokens};
+use super::{After, Echo, Router, accounts, basics, channels, chats, messages, presence, tokens};
 use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
@@ -361,6 +361,8 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::Subscribe(request) => channels::subscribe(ask, &request),
         Request::Unsubscribe(request) => channels::unsubscribe(ask, &request),
         Request::Publish(request) => channels::publish(ask, &request),
+        Request::GetPresence(request) => presence::get_presence(ask, &request),
+        Request::SetStatus(request) => presence::set_status(ask, &request),
         Request::History(request) => channels::history(ask, &request),
     }
 }

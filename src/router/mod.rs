@@ -16,9 +16,11 @@ mod dispatch;
 mod door;
 mod events;
 mod homes;
+mod invariants;
 mod messages;
 mod metrics;
 mod parts;
+mod presence;
 mod queues;
 mod session;
 mod slots;
@@ -47,6 +49,7 @@ use crate::handler::{
     Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
+use crate::hub::attendance::Attendance;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
 use crate::hub::revocations::Revocations;
@@ -82,6 +85,11 @@ pub struct Router {
     channels: Channels,
     local_users: LocalUsers,
     user_homes: UserHomes<Budget>,
+    attendance: Attendance,
+    /// For what it has to tell next, and when that is.
+    attendance_timer: Option<(TimerId, Duration)>,
+    /// How many users it counted last.
+    present: i64,
     budgets: Budgets,
     logins: Logins,
     metrics: Arc<Metrics>,
@@ -134,6 +142,7 @@ enum Step {
     Channel(channels::Step),
     Chat(chats::Step),
     Message(messages::Step),
+    Presence(presence::Step),
     Token(tokens::Step),
 }
 
@@ -146,6 +155,8 @@ pub enum Timer {
     Expiry(ConnectionId),
     /// Something took too long.
     Call(Key),
+    /// Who came and went is to be told.
+    Attendance,
 }
 
 impl Router {
@@ -155,8 +166,12 @@ impl Router {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
+        let grace = Duration::from_millis(config.presence_grace_ms);
         Self {
             subscriptions: Subscriptions::new(seed, &config.policies),
+            attendance: Attendance::new(seed, &config.policies, grace),
+            attendance_timer: None,
+            present: 0,
             config,
             auth,
             homes,
@@ -179,19 +194,6 @@ impl Router {
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
-    }
-
-    /// How many requests wait for something, for tests and simulations.
-    #[must_use]
-    pub const fn calls(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// How many channels and users have state on this loop, for tests and simulations: nothing may
-    /// be left when everybody has gone.
-    #[must_use]
-    pub fn residue(&self) -> usize {
-        self.subscriptions.len() + self.local_users.len() + self.sessions.len() + self.calls.len()
     }
 }
 
@@ -226,6 +228,7 @@ impl Handler for Router {
             },
             Kind::Binary => self.binary(cx, id, message.bytes),
         }
+        self.tell_visits(cx);
     }
 
     fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
@@ -274,26 +277,31 @@ impl Handler for Router {
             let age = session.opened_at.elapsed(cx.now);
             log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
         }
+        self.tell_visits(cx);
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Timer) {
         match timer {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
+            Timer::Attendance => self.attendance_is_due(cx),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);
                 self.fail_call(cx, key, fault);
             }
         }
+        self.tell_visits(cx);
     }
 
     fn done(&mut self, cx: &mut Context<'_, Self>, done: Done) {
         self.committed(cx, done);
+        self.tell_visits(cx);
     }
 
     fn peer(&mut self, cx: &mut Context<'_, Self>, from: LoopId, word: Word) {
         self.hear_word(cx, from, word);
+        self.tell_visits(cx);
     }
 
     fn draining(&mut self, cx: &mut Context<'_, Self>) {
@@ -306,20 +314,7 @@ impl Handler for Router {
     }
 
     fn check_invariants(&self) {
-        for (id, session) in self.sessions.iter() {
-            session.slots.check();
-            assert!(session.paused || !session.has_rest(), "{id:?} comes back to what is kept");
-            for number in &session.channels {
-                let channel = self.subscriptions.channel(*number);
-                assert!(channel.is_some(), "{id:?} is subscribed to nothing");
-            }
-            if let Some(user) = session.user_id() {
-                assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
-            }
-        }
-        for (key, call) in self.calls.iter() {
-            assert!(call.step.is_some(), "call {key:?} waits for something");
-        }
+        self.check();
     }
 }
 
@@ -342,6 +337,7 @@ impl Router {
             Step::Channel(step) => channels::go_on(&mut ask, step, event),
             Step::Chat(step) => chats::go_on(&mut ask, step, event),
             Step::Message(step) => messages::go_on(&mut ask, step, event),
+            Step::Presence(step) => presence::go_on(&mut ask, step, event),
             Step::Token(step) => tokens::go_on(&mut ask, step, event),
         };
         self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
@@ -364,6 +360,7 @@ impl Router {
         match &call.step {
             Some(Step::Arrival(_)) => self.leave(cx, call.connection),
             Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
+            Some(Step::Presence(step)) => self.not_watched(cx, call.connection, step),
             _ => {}
         }
         let request_id = call.request_id.as_deref();

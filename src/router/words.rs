@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::presence::words::{Attendance, Telling, Visit};
 use crate::auth::Passwords;
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
@@ -389,4 +390,6 @@ pub enum Word {
         /// Whether each is.
         there: Vec<bool>,
     },
+    /// Of who is there: see [`Attendance`].
+    Attendance(Box<Attendance>),
 }

@@ -128,6 +128,13 @@ impl Bench {
         self.carry_out(out);
     }
 
+    /// The connection breaks.
+    pub(crate) fn lose(&mut self, name: &str) {
+        let mut out = Outputs::default();
+        self.engine.input(self.now, Input::Lost { connection: self.ends[name].id }, &mut out);
+        self.carry_out(out);
+    }
+
     /// The client sends no more.
     pub(crate) fn finish(&mut self, name: &str) {
         let mut out = Outputs::default();

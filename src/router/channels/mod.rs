@@ -11,13 +11,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(in crate::router) use access::may_hear;
-use access::may_listen;
+pub(in crate::router) use access::may_listen;
 pub(in crate::router) use publish::publish;
 
 use super::ask::{Ask, Event, Outcome, limit, unexpected};
 use super::events::{DURABLE_EPOCH, encode};
 use super::words::{Wish, Word};
-use super::{After, Router};
+use super::{After, Router, presence};
 use crate::base::id::{ConnectionId, Id};
 use crate::handler::{Close, Context, Tag};
 use crate::hub::channels::{PAGE_BYTES_MAX, Page, Position, Since};
@@ -26,6 +26,7 @@ use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
 use crate::message::close::OVERLOADED;
 use crate::message::fault::{Code, Fault};
+use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
 use crate::store::{Found, Logged, Read};
 
@@ -50,7 +51,7 @@ impl From<Step> for super::Step {
     }
 }
 
-fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
+pub(super) fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
     ChannelRef::parse(name).ok_or_else(|| {
         Fault::field("channel", "\"channel\" must be 1 to 128 of A-Z a-z 0-9 . _ : -")
     })
@@ -75,6 +76,19 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
         return subscribed(ask, &name, &position, since.is_some().then_some(true), &[], false);
     }
     let new = enter(ask, &channel, since.is_some())?;
+    if presence::wants(ask, &channel, request.presence) {
+        return presence::watch(ask, channel, new, since);
+    }
+    stand_there(ask, channel, new, since)
+}
+
+/// Asks where the channel stands.
+pub(super) fn stand_there(
+    ask: &mut Ask<'_, '_>,
+    channel: Channel,
+    new: bool,
+    since: Option<Box<Since>>,
+) -> Outcome {
     if let Channel::Room(chat) = channel {
         return read_log(ask, chat, since);
     }
@@ -303,6 +317,8 @@ struct Subscribed<'a> {
     recovered: Option<bool>,
     events: Vec<&'a RawValue>,
     more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence: Option<Box<WhoIsThere>>,
 }
 
 fn subscribed(
@@ -314,7 +330,8 @@ fn subscribed(
     more: bool,
 ) -> Outcome {
     let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
-    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
+    let presence = ask.session_mut()?.take_who_is_there();
+    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, presence })
 }
 
 #[derive(Serialize)]

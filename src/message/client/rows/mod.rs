@@ -16,6 +16,8 @@ mod messages;
 mod basics;
 #[macro_use]
 mod channels;
+#[macro_use]
+mod presence;
 
 use serde::Deserialize;
 
@@ -25,4 +27,4 @@ use crate::message::fault::Fault;
 use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
 
-account_rows! { chat_rows message_rows basic_rows channel_rows verbs; 'a; }
+account_rows! { chat_rows message_rows basic_rows channel_rows presence_rows verbs; 'a; }

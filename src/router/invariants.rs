@@ -1,0 +1,36 @@
+//! What must hold between inputs, and what may be left when everybody has gone.
+
+use super::Router;
+
+impl Router {
+    /// How many requests wait for something, for tests and simulations.
+    #[must_use]
+    pub const fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many channels and users have state on this loop, for tests and simulations: nothing may
+    /// be left when everybody has gone.
+    #[must_use]
+    pub fn residue(&self) -> usize {
+        self.subscriptions.len() + self.local_users.len() + self.sessions.len() + self.calls.len()
+    }
+
+    /// Panics when the state contradicts itself.
+    pub(super) fn check(&self) {
+        for (id, session) in self.sessions.iter() {
+            session.slots.check();
+            assert!(session.paused || !session.has_rest(), "{id:?} comes back to what is kept");
+            for number in &session.channels {
+                let channel = self.subscriptions.channel(*number);
+                assert!(channel.is_some(), "{id:?} is subscribed to nothing");
+            }
+            if let Some(user) = session.user_id() {
+                assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
+            }
+        }
+        for (key, call) in self.calls.iter() {
+            assert!(call.step.is_some(), "call {key:?} waits for something");
+        }
+    }
+}
