@@ -10,3 +10,4 @@ pub mod json;
 pub mod presence;
 pub mod record;
 pub mod server;
+pub mod told;

@@ -12,7 +12,7 @@ use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
 use crate::guard::Limit;
-use crate::handler::{Close, Context};
+use crate::handler::{Close, Context, Peer};
 use crate::hub::{AsChannel, Channel};
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
@@ -107,8 +107,12 @@ pub(super) fn replace_identity(
     }
     let after = expiry(cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
+    let serves = identity.role.serves();
     user.identity = identity;
     user.display_name = profile.display_name;
+    if !serves {
+        router.stop_serving(cx, id);
+    }
     drop_forbidden(router, cx, id);
 }
 
@@ -252,6 +256,7 @@ impl Router {
         let numbers = std::mem::take(&mut session.channels);
         self.local_users.remove(&user, id);
         self.unsubscribe_all(cx, id, numbers);
+        self.stop_serving(cx, id);
         let connection = Address { home: cx.here, connection: id };
         cx.tell(self.homes.of_user(&user), Word::Detach { user, connection });
     }
@@ -276,6 +281,12 @@ impl Router {
                 cx.tell(LoopId(home as u16), Word::Unlisten { channels });
             }
         }
+    }
+
+    /// How long a client may take to authenticate.
+    pub(super) fn auth_timeout(&self, peer: Peer) -> Duration {
+        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
+        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
     }
 
     /// The time to authenticate runs while nothing is being worked on.

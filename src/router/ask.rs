@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::calls::words::Answer as CallAnswer;
 use super::session::{Session, User};
 use super::words::{CallRef, Done, Finished, Heard, Job, PasswordTask, Word};
 use super::{Call, Router, Step, Timer};
@@ -45,6 +46,9 @@ pub(super) enum Event {
     Page(Position, Box<Page>),
     /// And whether it was there before.
     Published(Position, bool),
+    Called(CallAnswer),
+    Served,
+    Told,
     There,
     /// Who is in a channel.
     WhoIsThere(Box<WhoIsThere>),

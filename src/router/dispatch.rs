@@ -4,15 +4,18 @@ use std::borrow::Cow;
 
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
-use super::slots::{Lane, Waiting};
-use super::{After, Echo, Router, accounts, basics, channels, chats, messages, presence, tokens};
+use super::slots::{FREE, Lane, Waiting};
+use super::{
+    After, Echo, Router, accounts, admin, basics, calls, channels, chats, messages, presence,
+    tokens,
+};
 use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
 use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
 use crate::hub::ChannelRef;
-use crate::message::client::{Access, Rate, Request};
+use crate::message::client::{Access, Order, Rate, Request};
 use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
 use crate::message::fault::{Code, Fault};
 use crate::protocol::websocket::Opcode;
@@ -72,6 +75,7 @@ impl Router {
     ) {
         let lane = self.lane(&decoded);
         let Some(session) = self.sessions.get_mut(id) else { return };
+        session.heard = cx.now.monotonic.into();
         if session.slots.is_empty() {
             self.stop_auth_timer(cx, id);
         }
@@ -118,6 +122,7 @@ impl Router {
                     Lane::Home(self.homes.of_channel(&ChannelRef::Room(chat)))
                 })
             }
+            Ok(decoded) if decoded.verb.order() == Order::Free => Lane::Free,
             Ok(_) | Err(_) => Lane::Alone,
         }
     }
@@ -205,6 +210,11 @@ impl Router {
                 draft.finish(Opcode::Text)
             }
         };
+        if slot == FREE {
+            session.slots.answer_free(&mut self.spares);
+            cx.send(id, Segment::Own(frame), Tag::REPLY);
+            return self.go_on(cx, id);
+        }
         session.slots.answer(slot, frame);
         while let Some(reply) = session.slots.pop(&mut self.spares) {
             cx.send(id, Segment::Own(reply), Tag::REPLY);
@@ -364,6 +374,16 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::GetPresence(request) => presence::get_presence(ask, &request),
         Request::SetStatus(request) => presence::set_status(ask, &request),
         Request::History(request) => channels::history(ask, &request),
+        Request::UiAction(request) => calls::ui_action(ask, &request),
+        Request::DataRequest(request) => calls::data_request(ask, &request),
+        Request::Command(request) => calls::command(ask, &request),
+        Request::Serve(request) => calls::serve(ask, &request),
+        Request::Stats(_) => admin::stats(ask),
+        Request::Connections(request) => admin::connections(ask, &request),
+        Request::Kick(request) => admin::kick(ask, &request),
+        Request::RevokeUser(request) => admin::revoke_user(ask, &request),
+        Request::SetRole(request) => admin::set_role(ask, &request),
+        Request::CallResult(request) => calls::call_result(ask, &request),
     }
 }
 

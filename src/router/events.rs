@@ -71,7 +71,7 @@ impl Router {
             Written::Deleted { logged, .. } | Written::Read { logged, .. } => {
                 frames.extend(logged.iter().map(|logged| encode(cx, &name, logged)));
             }
-            Written::SignedIn { .. } | Written::Revoked { .. } => {}
+            Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => {}
         }
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);

@@ -61,6 +61,8 @@ impl Router {
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
             Word::Written { call, written } => self.written(cx, call, *written),
+            Word::Admin(word) => self.hear_admin_word(cx, *word),
+            Word::Backend(word) => self.hear_call_word(cx, *word),
             Word::Revoked { user, which, except } => {
                 self.revoked(cx, user.as_ref(), &which, except);
             }

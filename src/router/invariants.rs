@@ -13,7 +13,11 @@ impl Router {
     /// be left when everybody has gone.
     #[must_use]
     pub fn residue(&self) -> usize {
-        self.subscriptions.len() + self.local_users.len() + self.sessions.len() + self.calls.len()
+        self.subscriptions.len()
+            + self.local_users.len()
+            + self.sessions.len()
+            + self.calls.len()
+            + self.backends.len()
     }
 
     /// Panics when the state contradicts itself.
@@ -29,6 +33,7 @@ impl Router {
                 assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
             }
         }
+        self.backends.check();
         for (key, call) in self.calls.iter() {
             assert!(call.step.is_some(), "call {key:?} waits for something");
         }

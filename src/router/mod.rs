@@ -1,14 +1,16 @@
 //! The messaging server as a [`Handler`]: sessions in, replies and events out.
 //!
 //! `dispatch.rs` takes a message apart and finds the handler of each verb; the handlers are one
-//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `basics`), each with the
+//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `calls`, `basics`), each with the
 //! completions of what it has to wait for. `events.rs` is where a commit or a publication becomes
 //! events; `words.rs` lists what loops and workers are told.
 
 mod accounts;
+pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
+pub mod calls;
 mod channels;
 mod chats;
 mod config;
@@ -22,14 +24,17 @@ mod metrics;
 mod parts;
 mod presence;
 mod queues;
+mod revoked;
 mod session;
 mod slots;
 mod tokens;
+mod waiting;
 pub mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use calls::Calls;
 pub use config::Config;
 pub use metrics::Metrics;
 pub use parts::Parts;
@@ -55,13 +60,12 @@ use crate::hub::homes::Homes;
 use crate::hub::revocations::Revocations;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
-use crate::message::client::Verb;
 use crate::metrics::Registry;
 use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
 use crate::protocol::http::{Request, Response};
-use ask::Event;
 use session::Sessions;
 use slots::Spares;
+use waiting::{Call, Step};
 
 /// The messaging server on one loop.
 pub struct Router {
@@ -92,6 +96,8 @@ pub struct Router {
     present: i64,
     budgets: Budgets,
     logins: Logins,
+    backends: calls::Backends,
+    registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -121,31 +127,6 @@ struct Echo {
     except: Option<Address>,
 }
 
-/// A request that waits.
-#[derive(Debug)]
-struct Call {
-    connection: ConnectionId,
-    slot: u64,
-    verb: Verb,
-    request_id: Option<Box<str>>,
-    /// Taken while its handler runs.
-    step: Option<Step>,
-    timer: Option<TimerId>,
-}
-
-/// Where a request stands that waits: each topic has its own.
-#[derive(Debug)]
-enum Step {
-    Account(accounts::Step),
-    Arrival(Box<arrival::Step>),
-    Basic(basics::Step),
-    Channel(channels::Step),
-    Chat(chats::Step),
-    Message(messages::Step),
-    Presence(presence::Step),
-    Token(tokens::Step),
-}
-
 /// Deadlines of the router.
 #[derive(Clone, Copy, Debug)]
 pub enum Timer {
@@ -157,6 +138,8 @@ pub enum Timer {
     Call(Key),
     /// Who came and went is to be told.
     Attendance,
+    /// A backend took too long.
+    Backend(Key),
 }
 
 impl Router {
@@ -164,6 +147,7 @@ impl Router {
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         let grace = Duration::from_millis(config.presence_grace_ms);
@@ -190,7 +174,9 @@ impl Router {
             user_homes: UserHomes::new(seed),
             budgets: Budgets::new(&guard),
             logins: Logins::new(&guard, seed),
+            backends,
             guard,
+            registry: registry.clone(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
@@ -266,17 +252,7 @@ impl Handler for Router {
     }
 
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        self.leave(cx, id);
-        if let Some(session) = self.sessions.remove(id) {
-            if let Some(codec) = session.codec {
-                self.metrics.codecs.add_at(metrics::CodecName(codec), -1);
-            }
-            if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
-                cx.cancel_timer(timer);
-            }
-            let age = session.opened_at.elapsed(cx.now);
-            log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
-        }
+        self.gone(cx, id);
         self.tell_visits(cx);
     }
 
@@ -285,6 +261,7 @@ impl Handler for Router {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
             Timer::Attendance => self.attendance_is_due(cx),
+            Timer::Backend(key) => self.call_is_late(cx, key),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);
@@ -315,68 +292,5 @@ impl Handler for Router {
 
     fn check_invariants(&self) {
         self.check();
-    }
-}
-
-impl Router {
-    /// Hands an event to the request that waits for it; it may be gone.
-    fn hear_event(&mut self, cx: &mut Context<'_, Self>, key: Key, event: Event) {
-        let call = self.take_call(cx, key);
-        let Some(Call { connection, slot, verb, request_id, step: Some(step), .. }) = call else {
-            return tokens::unattended(self, cx, None, event);
-        };
-        if self.sessions.get(connection).is_none() {
-            return tokens::unattended(self, cx, Some(&step), event);
-        }
-        let request_id = request_id.as_deref();
-        let mut ask = ask::Ask { router: self, cx, connection, slot, verb, request_id };
-        let outcome = match step {
-            Step::Account(step) => accounts::go_on(&mut ask, step, event),
-            Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
-            Step::Basic(step) => basics::go_on(&mut ask, step, event),
-            Step::Channel(step) => channels::go_on(&mut ask, step, event),
-            Step::Chat(step) => chats::go_on(&mut ask, step, event),
-            Step::Message(step) => messages::go_on(&mut ask, step, event),
-            Step::Presence(step) => presence::go_on(&mut ask, step, event),
-            Step::Token(step) => tokens::go_on(&mut ask, step, event),
-        };
-        self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
-    }
-
-    /// A request that waited gets an error.
-    fn fail_call(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        key: Key,
-        fault: crate::message::fault::Fault,
-    ) {
-        let Some(call) = self.take_call(cx, key) else { return };
-        let fault = match &call.step {
-            Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
-            Some(Step::Account(step)) => accounts::fault(step, fault),
-            Some(Step::Message(step)) => messages::fault(step, fault),
-            _ => fault,
-        };
-        match &call.step {
-            Some(Step::Arrival(_)) => self.leave(cx, call.connection),
-            Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
-            Some(Step::Presence(step)) => self.not_watched(cx, call.connection, step),
-            _ => {}
-        }
-        let request_id = call.request_id.as_deref();
-        self.conclude(cx, call.connection, call.slot, call.verb.word(), request_id, Err(fault));
-    }
-
-    fn take_call(&mut self, cx: &mut Context<'_, Self>, key: Key) -> Option<Call> {
-        let call = self.calls.remove(key)?;
-        if let Some(timer) = call.timer {
-            cx.cancel_timer(timer);
-        }
-        Some(call)
-    }
-
-    fn auth_timeout(&self, peer: crate::handler::Peer) -> Duration {
-        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
-        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
     }
 }

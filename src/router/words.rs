@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::presence::words::{Attendance, Telling, Visit};
+pub use super::revoked::Revoked;
 use crate::auth::Passwords;
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
@@ -15,6 +16,8 @@ use crate::hub::channels::{Page, Position, Since};
 use crate::hub::homes::Homes;
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
+use crate::router::admin::words::AdminWord;
+use crate::router::calls::words::CallWord;
 use crate::store::{self, Found, Read, Reader, Store, Write, Written};
 
 /// A request that waits for something, wherever that is.
@@ -139,7 +142,7 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
             Some(*chat)
         }
         Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. } | Written::Revoked { .. } => None,
+        Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => None,
     }
 }
 
@@ -244,15 +247,6 @@ pub struct Heard {
     pub position: Position,
     /// What was missed, if that was wanted.
     pub page: Option<Box<Page>>,
-}
-
-/// Which connections of a user a revocation cuts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revoked {
-    /// Those of these sessions.
-    Sessions(Vec<Id>),
-    /// Those of this token.
-    Token(Id),
 }
 
 /// What one loop says to another.
@@ -367,6 +361,10 @@ pub enum Word {
         /// What.
         written: Box<Written>,
     },
+    /// For administrators.
+    Admin(Box<AdminWord>),
+    /// About calls of backends.
+    Backend(Box<CallWord>),
     /// To every loop: these connections are to be closed.
     Revoked {
         /// Whose; none when only the session is known.
