@@ -126,16 +126,16 @@ pub const EVENTS: &[Event] = &[
          where only the number is told",
     ),
     event(
-        super::server::CALL,
-        "a worker",
-        "call_id, kind, name, params, user{id, username, role, teams}, deadline_ms",
-        "a user calls; `call_result` answers",
-    ),
-    event(
         super::server::PUBLICATION,
         "a channel",
         "*",
         "what was published without a name; the payload is the publisher's",
+    ),
+    event(
+        super::server::CALL,
+        "a worker",
+        "call_id, kind, name, params, user{id, username, role, teams}, deadline_ms",
+        "a user calls: answer with `call_result`",
     ),
     event(super::server::GROUP_CREATED, ROOM, "..shared_chat", "the group was made"),
     event("message", ROOM, "..message", "a message is on disk"),

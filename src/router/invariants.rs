@@ -1,4 +1,4 @@
-//! What must hold between inputs, and what may be left when everybody has gone.
+//! What must hold between any two inputs of a loop; asked in debug builds and by the simulator.
 
 use super::Router;
 
@@ -20,7 +20,7 @@ impl Router {
             + self.backends.len()
     }
 
-    /// Panics when the state contradicts itself.
+    /// Panics when the tables contradict each other.
     pub(super) fn check(&self) {
         for (id, session) in self.sessions.iter() {
             session.slots.check();

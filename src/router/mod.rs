@@ -30,6 +30,7 @@ mod slots;
 mod tokens;
 mod waiting;
 pub mod words;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
