@@ -19,7 +19,10 @@ impl Router {
                 cx.tell(from, Word::Attached { call: call.key, budget });
             }
             Word::Attached { call, budget } => self.hear_event(cx, call, Event::Attached(budget)),
-            Word::Detach { user, connection } => self.user_homes.detach(&user, connection, now),
+            Word::Detach { user, connection } => {
+                self.user_homes.detach(&user, connection, now);
+                self.user_detached(cx, &user);
+            }
             Word::Login { call, peer, account } => {
                 let wait = self.logins.attempt(now, peer, &account).err();
                 cx.tell(from, Word::LoginMay { call: call.key, wait });
@@ -67,10 +70,11 @@ impl Router {
                 self.revoked(cx, user.as_ref(), &which, except);
             }
             Word::WhoIsThere { call, users } => {
-                let there = users.iter().map(|user| !self.local_users.connections(user).is_empty());
+                let there = users.iter().map(|user| self.is_online(user));
                 cx.tell(from, Word::There { call: call.key, there: there.collect() });
             }
             Word::There { call, there } => self.there(cx, call, &there),
+            Word::Attendance(word) => self.hear_of_attendance(cx, from, *word),
         }
     }
 

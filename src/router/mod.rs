@@ -24,6 +24,7 @@ mod may;
 mod messages;
 mod metrics;
 mod parts;
+mod presence;
 mod queues;
 mod resume;
 mod revoked;
@@ -35,6 +36,7 @@ pub mod words;
 mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use calls::Calls;
 pub use config::Config;
@@ -46,6 +48,7 @@ use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::base::now::Now;
+use crate::base::timer::TimerId;
 use crate::codec::protobuf;
 use crate::guard;
 use crate::guard::login::Logins;
@@ -55,6 +58,7 @@ use crate::handler::{
     Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
+use crate::hub::attendance::Attendance;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
 use crate::hub::revocations::Revocations;
@@ -89,6 +93,11 @@ pub struct Router {
     channels: Channels,
     local_users: LocalUsers,
     user_homes: UserHomes<Budget>,
+    attendance: Attendance,
+    /// For what it has to tell next, and when that is.
+    attendance_timer: Option<(TimerId, Duration)>,
+    /// How many users it counted last.
+    present: i64,
     budgets: Budgets,
     logins: Logins,
     backends: calls::Backends,
@@ -133,6 +142,8 @@ pub enum Timer {
     Expiry(ConnectionId),
     /// Something took too long.
     Call(Key),
+    /// Who came and went is to be told.
+    Attendance,
     /// A backend took too long.
     Backend(Key),
     /// Look at what operators are woken for.
@@ -158,8 +169,12 @@ impl Router {
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
+        let grace = Duration::from_millis(config.presence_grace_ms);
         Self {
             subscriptions: Subscriptions::new(seed, &config.policies),
+            attendance: Attendance::new(seed, &config.policies, grace),
+            attendance_timer: None,
+            present: 0,
             config,
             auth,
             homes,
@@ -220,6 +235,7 @@ impl Handler for Router {
             },
             Kind::Binary => self.binary(cx, id, message.bytes),
         }
+        self.tell_visits(cx);
     }
 
     fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
@@ -259,12 +275,14 @@ impl Handler for Router {
 
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.gone(cx, id);
+        self.tell_visits(cx);
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Timer) {
         match timer {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
+            Timer::Attendance => self.attendance_is_due(cx),
             Timer::Backend(key) => self.call_is_late(cx, key),
             Timer::Watch => self.watch_is_due(cx),
             Timer::Call(key) => {
@@ -273,14 +291,17 @@ impl Handler for Router {
                 self.fail_call(cx, key, fault);
             }
         }
+        self.tell_visits(cx);
     }
 
     fn done(&mut self, cx: &mut Context<'_, Self>, done: Done) {
         self.committed(cx, done);
+        self.tell_visits(cx);
     }
 
     fn peer(&mut self, cx: &mut Context<'_, Self>, from: LoopId, word: Word) {
         self.hear_word(cx, from, word);
+        self.tell_visits(cx);
     }
 
     fn draining(&mut self, cx: &mut Context<'_, Self>) {

@@ -13,6 +13,7 @@ use crate::base::timer::TimerId;
 use crate::codec::Codec;
 use crate::guard::rate::Budget;
 use crate::handler::{Close, Door, Opening, Peer};
+use crate::message::presence::WhoIsThere;
 use crate::message::record::{ClientInfo, Profile, UserCard};
 
 /// Who is on a connection.
@@ -127,6 +128,8 @@ struct Rare {
     intended: Vec<Wish>,
     /// Being closed by us, and why.
     ended: Option<Close>,
+    /// Who is in a channel, for the reply to a subscription.
+    who_is_there: Option<Box<WhoIsThere>>,
 }
 
 impl Session {
@@ -224,6 +227,15 @@ impl Session {
 
     pub(super) fn take_rest(&mut self) -> Option<Waiting> {
         self.rare.as_mut()?.rest.take()
+    }
+
+    /// Keeps who is in a channel for the reply to the subscription in progress.
+    pub(super) fn keep_who_is_there(&mut self, who: Box<WhoIsThere>) {
+        self.rare.get_or_insert_default().who_is_there = Some(who);
+    }
+
+    pub(super) fn take_who_is_there(&mut self) -> Option<Box<WhoIsThere>> {
+        self.rare.as_mut()?.who_is_there.take()
     }
 
     pub(super) fn user(&self) -> Option<&User> {

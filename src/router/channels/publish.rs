@@ -161,13 +161,13 @@ impl Router {
         let (at, name) = (Timestamp(cx.now.unix_ms), name_of(channel));
         let mut own = encode_said(cx, &name, said, (position.offset, &position.epoch), at);
         let kept = place.publish(&mut own, mark);
+        self.published_at(cx, channel, position.offset, said.sender);
         Ok((position, self.placed(cx, own, kept)))
     }
 
     /// A publication has its place and may be remembered.
     fn placed(&mut self, cx: &mut Context<'_, Self>, own: OwnFrame, kept: Option<Frame>) -> Common {
         self.metrics.publications.add(1);
-        self.published_at(cx, channel, position.offset, said.sender);
         self.metrics.history_bytes.set(self.channels.history_bytes() as i64);
         self.metrics.history_evicted.add(self.channels.take_evicted());
         let Some(frame) = kept else { return Common::Own(own) };
@@ -189,6 +189,7 @@ impl Router {
                 let mut own = encode_stored(cx, &name_of(&channel), publication);
                 let kept = place.publish(&mut own, None);
                 let (offset, frame) = (publication.offset, self.placed(cx, own, kept));
+                self.published_at(cx, &channel, offset, &publication.sender);
                 let echo = Echo { channel, offset, frame, except: done.by };
                 self.after_reply = Some(After::Echo(echo));
             }
