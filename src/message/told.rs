@@ -73,12 +73,6 @@ pub const SHAPES: &[Shape] = &[
         "a chat message; `seq` is 1, 2, 3… in its chat, without holes",
     ),
     shape(
-        "connection",
-        "connection_id, user{..card}, role, connected_at, last_activity, channels[], channel_count, client_ip, \
-         user_agent, client_info, door, codec, encrypted, loop",
-        "a connection as an administrator sees it; `user`, `role` and `codec` are `null` until known",
-    ),
-    shape(
         "loop_stats",
         "connections, authenticated, users, channels, waiting, calls",
         "what one loop counts, or all of them together",
@@ -87,6 +81,12 @@ pub const SHAPES: &[Shape] = &[
         "event",
         "type, channel?, offset?, epoch?, id?, sender?{..card}, timestamp, payload",
         "an event as it is or was sent",
+    ),
+    shape(
+        "connection",
+        "connection_id, user?{..card}, role?, connected_at, last_activity, channels, channel_count, \
+         client_ip?, user_agent?, client_info?, door, codec?, encrypted, loop",
+        "a connection: who, from where, by which door and codec, since when, its channels",
     ),
 ];
 

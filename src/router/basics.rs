@@ -130,7 +130,7 @@ struct Explained {
     parameters: Vec<Parameter>,
     /// What the reply holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<String>,
+    data: Option<&'static str>,
     example: &'static serde_json::value::RawValue,
 }
 
@@ -175,7 +175,8 @@ pub(super) fn help(ask: &mut Ask<'_, '_>, request: &client::Help<'_>) -> Outcome
         about: parameter.about,
     };
     let parameters = verb.parameters().iter().map(parameter).collect();
-    let (about, data) = (verb.about(), verb.data().map(|data| format!("{{{data}}}")));
+    // Nothing to say of a reply that holds nothing.
+    let (about, data) = (verb.about(), verb.data().filter(|data| !data.is_empty()));
     let verb = Explained { r#type: verb.word(), about, needs, parameters, data, example };
     ask.ok(&OneVerb { verb })
 }

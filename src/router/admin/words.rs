@@ -63,8 +63,10 @@ pub struct Record {
     /// The id that its `hello` told.
     pub connection_id: Id,
     /// Who is on it; nobody yet: `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<UserCard>,
     /// What the user may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<&'static str>,
     /// When it was opened.
     pub connected_at: Timestamp,
@@ -75,14 +77,18 @@ pub struct Record {
     /// How many there are.
     pub channel_count: usize,
     /// Where it comes from; nothing on a Unix socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<String>,
     /// What the upgrade said.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Arc<str>>,
     /// What the client said of itself when it authenticated.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_info: Option<ClientInfo>,
     /// `websocket` or `lines`.
     pub door: &'static str,
     /// `json` or `protobuf`; not known before the first frame of some.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub codec: Option<&'static str>,
     /// Whether it comes over TLS that ends here.
     pub encrypted: bool,

@@ -19,7 +19,7 @@ use super::events::{DURABLE_EPOCH, encode};
 use super::words::{Wish, Word};
 use super::{After, Router};
 use crate::base::id::{ConnectionId, Id};
-use crate::handler::{Class, Close, Context, Tag};
+use crate::handler::{Close, Context, Tag};
 use crate::hub::channels::{PAGE_BYTES_MAX, Page, Position, Since};
 use crate::hub::subscriptions::Parked;
 use crate::hub::{Channel, ChannelRef};
@@ -231,6 +231,7 @@ pub(super) fn log_page(
 fn stand(ask: &mut Ask<'_, '_>, channel: &Channel, offset: u64) {
     let id = ask.connection;
     let Some(number) = ask.router.subscriptions.number(channel) else { return };
+    ask.router.settle(ask.cx, id, number);
     let Some(parked) = ask.router.subscriptions.release(number, id) else { return };
     let missed = ask.router.unpark(id, number, *parked, offset);
     if !missed.is_empty() {
@@ -253,7 +254,8 @@ impl Router {
             // Nothing may be missing without a word: it can come back and say where it was.
             session.close_after(Close::new(OVERLOADED, "too much came before the subscription"));
         }
-        let tag = |offset| Tag { channel: number, offset, class: Class::Kick };
+        let class = self.class(number);
+        let tag = |offset| Tag { channel: number, offset, class };
         let above = parked.events.into_iter().filter(|(at, _)| *at == 0 || *at > offset);
         above.map(|(at, frame)| (tag(at), frame)).collect()
     }
@@ -311,11 +313,6 @@ fn subscribed(
     events: &[(u64, Frame)],
     more: bool,
 ) -> Outcome {
-    let number = ChannelRef::parse(channel)
-        .and_then(|channel| ask.router.subscriptions.number(&Channel::from(channel)));
-    if let Some(number) = number {
-        ask.router.settle(ask.cx, ask.connection, number);
-    }
     let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
 }
