@@ -12,20 +12,21 @@ use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
 use crate::handler::{Context, Tag};
 use crate::hub::Channel;
+use crate::hub::channels::DURABLE_EPOCH;
 use crate::message::record::{ChatKind, RoomEvent};
 use crate::message::server;
 use crate::protocol::frame::{Common, Frame};
 use crate::protocol::websocket::Opcode;
 use crate::store::{Logged, Written};
 
-/// The epoch of every durable channel: its numbering never restarts.
-pub(super) const DURABLE_EPOCH: &str = "1";
-
 impl Router {
     /// A worker has finished. What was stored is told to the members first, from here, the home of
     /// its channel; then whoever waits hears of it.
     pub(super) fn committed(&mut self, cx: &mut Context<'_, Self>, done: Done) {
         let Finished::Written(Ok(written)) = &done.result else { return self.finished(cx, done) };
+        if let Written::Published { .. } = written {
+            return self.publication_stored(cx, done);
+        }
         let Some(chat) = chat_of(written) else { return self.finished(cx, done) };
         self.tell_members(cx, chat, written, done.by);
         if done.call.home == cx.here {
@@ -71,8 +72,12 @@ impl Router {
             Written::Deleted { logged, .. } | Written::Read { logged, .. } => {
                 frames.extend(logged.iter().map(|logged| encode(cx, &name, logged)));
             }
-            Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => {}
+            Written::SignedIn { .. }
+            | Written::Revoked { .. }
+            | Written::Granted
+            | Written::Published { .. } => {}
         }
+        self.members_changed(cx, chat, joined, left);
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);
         }
@@ -186,6 +191,11 @@ impl Router {
         }
     }
 
+    /// What an event is on the queues of its receivers.
+    pub(super) fn tag(&self, number: u32, offset: u64) -> Tag {
+        Tag { channel: number, offset, class: self.class(number) }
+    }
+
     fn hand_out_one(
         &mut self,
         cx: &mut Context<'_, Self>,
@@ -205,7 +215,7 @@ impl Router {
         }
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
-        let tag = Tag { channel: number, offset, class: self.class(number) };
+        let tag = self.tag(number, offset);
         if self.subscriptions.all_new(number) {
             return cx.broadcast(receivers, except, frame, tag);
         }

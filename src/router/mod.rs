@@ -10,6 +10,7 @@ pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
+pub mod bus;
 pub mod calls;
 mod channels;
 mod chats;
@@ -19,10 +20,12 @@ mod door;
 mod events;
 mod homes;
 mod invariants;
+mod may;
 mod messages;
 mod metrics;
 mod parts;
 mod queues;
+mod resume;
 mod revoked;
 mod session;
 mod slots;
@@ -89,6 +92,8 @@ pub struct Router {
     budgets: Budgets,
     logins: Logins,
     backends: calls::Backends,
+    bus: bus::Bus,
+    watch: bus::alerts::Watch,
     registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
@@ -130,13 +135,26 @@ pub enum Timer {
     Call(Key),
     /// A backend took too long.
     Backend(Key),
+    /// Look at what operators are woken for.
+    Watch,
 }
 
 impl Router {
     /// A router without connections.
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
-        let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let Parts {
+            config,
+            auth,
+            guard,
+            homes,
+            tokens,
+            secrets,
+            origins,
+            endpoints,
+            seed,
+            observer,
+        } = parts;
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
@@ -162,6 +180,8 @@ impl Router {
             logins: Logins::new(&guard, seed),
             backends,
             guard,
+            bus: bus::Bus::new(observer),
+            watch: bus::alerts::Watch::new(registry),
             registry: registry.clone(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
@@ -235,6 +255,7 @@ impl Handler for Router {
     }
 
     fn closing(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, door: Door, close: &Close) {
+        self.closing_for(cx, id, close);
         self.farewell(cx, id, door, close);
     }
 
@@ -247,6 +268,7 @@ impl Handler for Router {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
             Timer::Backend(key) => self.call_is_late(cx, key),
+            Timer::Watch => self.watch_is_due(cx),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);

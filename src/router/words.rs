@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
 use crate::guard::rate::Budget;
-use crate::hub::Channel;
 use crate::hub::channels::{Page, Position, Since};
 use crate::hub::homes::Homes;
+use crate::hub::{Channel, ChannelRef};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
 use crate::router::admin::words::AdminWord;
@@ -34,8 +34,8 @@ pub enum Job {
     Write {
         /// Who waits for it.
         call: CallRef,
-        /// Which connection caused it, and so does not get the event.
-        by: Address,
+        /// Which connection caused it, and so does not get the event; none: it does.
+        by: Option<Address>,
         /// What.
         write: Box<Write>,
     },
@@ -77,7 +77,7 @@ impl std::fmt::Debug for PasswordTask {
 pub struct Done {
     /// Who waits for it.
     pub call: CallRef,
-    /// Which connection caused it.
+    /// Which connection caused it, and does not get the event.
     pub by: Option<Address>,
     /// What.
     pub result: Finished,
@@ -122,6 +122,9 @@ impl Done {
     #[must_use]
     pub fn route(&self, homes: &Homes) -> LoopId {
         match &self.result {
+            Finished::Written(Ok(Written::Published { channel, .. })) => {
+                homes.of_channel(&ChannelRef::Named(channel))
+            }
             Finished::Written(Ok(written)) => match chat_of(written) {
                 Some(chat) => homes.of_channel(&Channel::Room(chat)),
                 None => self.call.home,
@@ -140,7 +143,10 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
             Some(*chat)
         }
         Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => None,
+        Written::SignedIn { .. }
+        | Written::Revoked { .. }
+        | Written::Granted
+        | Written::Published { .. } => None,
     }
 }
 
@@ -198,9 +204,9 @@ pub struct Heard {
     pub channel: Channel,
     /// Of the loop's interest.
     pub generation: u64,
-    /// Where it stands.
-    pub position: Position,
-    /// What was missed, if that was wanted.
+    /// Where it stands, unless only the store knows.
+    pub position: Option<Position>,
+    /// What was missed, if that was wanted and is not for the store to tell.
     pub page: Option<Box<Page>>,
 }
 
@@ -326,6 +332,11 @@ pub enum Word {
         call: Key,
         /// What.
         written: Box<Written>,
+    },
+    /// To every loop: whether anybody listens to what happens.
+    Bus {
+        /// Whether.
+        subscribed: bool,
     },
     /// For administrators.
     Admin(Box<AdminWord>),
