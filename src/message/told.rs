@@ -78,6 +78,11 @@ pub const SHAPES: &[Shape] = &[
         "a chat message; `seq` is 1, 2, 3… in its chat, without holes",
     ),
     shape(
+        "loop_stats",
+        "connections, authenticated, users, channels, waiting, calls",
+        "what one loop counts, or all of them together",
+    ),
+    shape(
         "event",
         "type, channel?, offset?, epoch?, id?, sender?{..card}, timestamp, payload",
         "an event as it is or was sent",

@@ -239,7 +239,9 @@ impl Handler for Router {
     }
 
     fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
-        std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out))
+        let said = std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out));
+        debug_assert!(said, "whatever is written here can be translated");
+        said
     }
 
     fn request(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, request: &Request<'_>) {
