@@ -57,6 +57,7 @@ impl Router {
             }
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
+            Word::Pattern(word) => self.hear_of_pattern(cx, from, *word),
             Word::Written { call, written } => self.written(cx, call, *written),
             Word::Backend(word) => self.hear_call_word(cx, *word),
             Word::Revoked { user, which, except } => {

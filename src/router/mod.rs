@@ -49,6 +49,7 @@ use crate::handler::{
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
+use crate::hub::patterns::{Everywhere, Patterns};
 use crate::hub::revocations::Revocations;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
@@ -77,6 +78,9 @@ pub struct Router {
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
+    /// Which of this loop's connections hear all of a namespace, and which loops do.
+    patterns: Patterns,
+    everywhere: Everywhere,
     revocations: Revocations,
     channels: Channels,
     local_users: LocalUsers,
@@ -157,6 +161,8 @@ impl Router {
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         Self {
+            patterns: Patterns::default(),
+            everywhere: Everywhere::default(),
             subscriptions: Subscriptions::new(seed, &config.policies),
             config,
             auth,
@@ -194,6 +200,7 @@ impl Router {
     #[must_use]
     pub fn residue(&self) -> usize {
         self.subscriptions.len()
+            + self.patterns.len()
             + self.local_users.len()
             + self.sessions.len()
             + self.calls.len()

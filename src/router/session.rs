@@ -110,6 +110,8 @@ struct Rare {
     closing: Option<Close>,
     /// What the request in progress wants resumed once its user is known.
     intended: Vec<Wish>,
+    /// Namespaces of which all is heard.
+    patterns: Vec<Box<str>>,
 }
 
 impl Session {
@@ -162,6 +164,15 @@ impl Session {
         if !wishes.is_empty() || self.rare.is_some() {
             self.rare.get_or_insert_default().intended = wishes;
         }
+    }
+
+    /// The namespaces of which it hears all.
+    pub(super) fn patterns(&self) -> &[Box<str>] {
+        self.rare.as_ref().map(|rare| &*rare.patterns).unwrap_or_default()
+    }
+
+    pub(super) fn patterns_mut(&mut self) -> &mut Vec<Box<str>> {
+        &mut self.rare.get_or_insert_default().patterns
     }
 
     pub(super) fn take_intended(&mut self) -> Vec<Wish> {

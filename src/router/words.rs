@@ -14,7 +14,7 @@ use crate::hub::homes::Homes;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
-use crate::router::calls::words::CallWord;
+use crate::router::{calls::words::CallWord, channels::PatternWord};
 use crate::store::{self, Found, Read, Reader, Store, Write, Written};
 
 /// A request that waits for something, wherever that is.
@@ -363,6 +363,8 @@ pub enum Word {
     Ephemeral(Box<Delivery>),
     /// From the home of a channel: for the subscribers.
     Deliver(Box<Delivery>),
+    /// Of patterns.
+    Pattern(Box<PatternWord>),
     /// From the home of a chat: what came of a write.
     Written {
         /// Who waits.
