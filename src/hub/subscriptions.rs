@@ -14,7 +14,6 @@ use crate::protocol::frame::Frame;
 
 /// What is put by for one connection in one channel, in bytes; more is lost, and told.
 pub const PARKED_BYTES_MAX: usize = 1 << 20;
-
 /// Numbers that are not used again yet: what was queued under them still has to be named.
 const RESTING: usize = 256;
 

@@ -1,5 +1,7 @@
 //! Why the server says no: stable codes for programs, words and hints for people (SPEC §3).
 
+mod told;
+
 use std::borrow::Cow;
 
 /// A stable error code. Its word never changes.

@@ -9,3 +9,4 @@ pub mod fault;
 pub mod json;
 pub mod record;
 pub mod server;
+pub mod told;

@@ -48,6 +48,7 @@ pub(super) enum Event {
     Published(Position, bool),
     Called(CallAnswer),
     Served,
+    Told,
     There,
     /// What was to be looked up is not there, or not the user's.
     Refused,

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
-use super::{After, Echo, Router, accounts, basics, calls, channels, chats, messages, tokens};
+use super::{
+    After, Echo, Router, accounts, admin, basics, calls, channels, chats, messages, tokens,
+};
 use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
@@ -72,6 +74,7 @@ impl Router {
     ) {
         let lane = self.lane(&decoded);
         let Some(session) = self.sessions.get_mut(id) else { return };
+        session.heard = cx.now.monotonic.into();
         if session.slots.is_empty() {
             self.stop_auth_timer(cx, id);
         }
@@ -385,6 +388,11 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::DataRequest(request) => calls::data_request(ask, &request),
         Request::Command(request) => calls::command(ask, &request),
         Request::Serve(request) => calls::serve(ask, &request),
+        Request::Stats(_) => admin::stats(ask),
+        Request::Connections(request) => admin::connections(ask, &request),
+        Request::Kick(request) => admin::kick(ask, &request),
+        Request::RevokeUser(request) => admin::revoke_user(ask, &request),
+        Request::SetRole(request) => admin::set_role(ask, &request),
         Request::CallResult(request) => calls::call_result(ask, &request),
     }
 }

@@ -72,7 +72,10 @@ impl Router {
             Written::Deleted { logged, .. } | Written::Read { logged, .. } => {
                 frames.extend(logged.iter().map(|logged| encode(cx, &name, logged)));
             }
-            Written::SignedIn { .. } | Written::Revoked { .. } | Written::Published { .. } => {}
+            Written::SignedIn { .. }
+            | Written::Revoked { .. }
+            | Written::Granted
+            | Written::Published { .. } => {}
         }
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);

@@ -59,6 +59,7 @@ impl Router {
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
             Word::Pattern(word) => self.hear_of_pattern(cx, from, *word),
             Word::Written { call, written } => self.written(cx, call, *written),
+            Word::Admin(word) => self.hear_admin_word(cx, *word),
             Word::Backend(word) => self.hear_call_word(cx, *word),
             Word::Revoked { user, which, except } => {
                 self.revoked(cx, user.as_ref(), &which, except);

@@ -6,6 +6,7 @@
 //! events; `words.rs` lists what loops and workers are told.
 
 mod accounts;
+pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
@@ -17,21 +18,26 @@ mod dispatch;
 mod door;
 mod events;
 mod homes;
+mod invariants;
 mod messages;
 mod metrics;
+mod parts;
 mod queues;
 mod resume;
+mod revoked;
 mod session;
 mod slots;
 mod tokens;
 mod waiting;
 pub mod words;
+mod work;
 
 use std::sync::Arc;
 
 pub use calls::Calls;
 pub use config::Config;
 pub use metrics::Metrics;
+pub use parts::Parts;
 pub use words::{Done, Job, Word};
 
 use crate::auth::{self, Secrets, Tokens};
@@ -88,6 +94,7 @@ pub struct Router {
     budgets: Budgets,
     logins: Logins,
     backends: calls::Backends,
+    registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -96,28 +103,6 @@ impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Router").field("sessions", &self.sessions.len()).finish_non_exhaustive()
     }
-}
-
-/// What a router is made of. Each loop gets its own.
-pub struct Parts {
-    /// Limits of what is said.
-    pub config: Config,
-    /// How long tokens live.
-    pub auth: auth::Config,
-    /// Rates and counts.
-    pub guard: guard::Config,
-    /// Which loop owns what; the same on every loop.
-    pub homes: Homes,
-    /// Makes and checks tokens.
-    pub tokens: Arc<dyn Tokens>,
-    /// For refresh tokens.
-    pub secrets: Box<dyn Secrets>,
-    /// Which pages may connect.
-    pub origins: Arc<Origins>,
-    /// What is answered over plain HTTP.
-    pub endpoints: Box<dyn Endpoints>,
-    /// For hash maps whose keys strangers choose.
-    pub seed: u64,
 }
 
 /// What follows a reply.
@@ -184,27 +169,10 @@ impl Router {
             logins: Logins::new(&guard, seed),
             backends,
             guard,
+            registry: registry.clone(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
-    }
-
-    /// How many requests wait for something, for tests and simulations.
-    #[must_use]
-    pub const fn calls(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// How many channels and users have state on this loop, for tests and simulations: nothing may
-    /// be left when everybody has gone.
-    #[must_use]
-    pub fn residue(&self) -> usize {
-        self.subscriptions.len()
-            + self.patterns.len()
-            + self.local_users.len()
-            + self.sessions.len()
-            + self.calls.len()
-            + self.backends.len()
     }
 }
 
@@ -310,20 +278,6 @@ impl Handler for Router {
     }
 
     fn check_invariants(&self) {
-        for (id, session) in self.sessions.iter() {
-            session.slots.check();
-            assert!(session.paused || !session.has_rest(), "{id:?} comes back to what is kept");
-            for number in &session.channels {
-                let channel = self.subscriptions.channel(*number);
-                assert!(channel.is_some(), "{id:?} is subscribed to nothing");
-            }
-            if let Some(user) = session.user_id() {
-                assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
-            }
-        }
-        self.backends.check();
-        for (key, call) in self.calls.iter() {
-            assert!(call.step.is_some(), "call {key:?} waits for something");
-        }
+        self.check();
     }
 }

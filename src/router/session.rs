@@ -12,8 +12,8 @@ use crate::base::now::{Moment, Now};
 use crate::base::timer::TimerId;
 use crate::codec::Codec;
 use crate::guard::rate::Budget;
-use crate::handler::{Close, Peer};
-use crate::message::record::{Profile, UserCard};
+use crate::handler::{Close, Door, Opening, Peer};
+use crate::message::record::{ClientInfo, Profile, UserCard};
 
 /// Who is on a connection.
 #[derive(Debug)]
@@ -64,11 +64,17 @@ pub(super) struct Session {
     /// Of its connection.
     generation: u32,
     pub(super) peer: Peer,
+    pub(super) door: Door,
+    pub(super) encrypted: bool,
     /// How it speaks; not known before the first data frame of a WebSocket without a subprotocol.
     pub(super) codec: Option<Codec>,
     /// Shown to people and in logs.
     pub(super) id: Id,
     pub(super) opened_at: Moment,
+    /// When something was asked last.
+    pub(super) heard: Moment,
+    /// What the client says of itself, for administrators.
+    pub(super) client: Option<Box<Client>>,
     pub(super) who: Who,
     /// What counts until there is a user.
     pub(super) stranger: Option<Box<Stranger>>,
@@ -88,6 +94,15 @@ pub(super) struct Session {
     pub(super) quitting: bool,
     /// The request in progress was made of the token in the upgrade: its failure closes.
     pub(super) by_upgrade: bool,
+}
+
+/// What a client says of itself.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    /// In its upgrade.
+    pub(super) user_agent: Option<Arc<str>>,
+    /// When it authenticated.
+    pub(super) info: Option<ClientInfo>,
 }
 
 /// What is counted of a connection without a user.
@@ -115,13 +130,23 @@ struct Rare {
 }
 
 impl Session {
-    pub(super) fn new(of: ConnectionId, peer: Peer, id: Id, now: Now, auth: Duration) -> Self {
+    pub(super) fn new(
+        of: ConnectionId,
+        opening: &Opening,
+        id: Id,
+        now: Now,
+        auth: Duration,
+    ) -> Self {
         Self {
             generation: of.generation,
-            peer,
+            peer: opening.peer,
+            door: opening.door,
+            encrypted: opening.encrypted,
             codec: None,
             id,
             opened_at: now.monotonic.into(),
+            heard: now.monotonic.into(),
+            client: None,
             who: Who::Nobody,
             stranger: Some(Box::new(Stranger { left: auth, ..Stranger::default() })),
             channels: Vec::new(),
@@ -133,6 +158,13 @@ impl Session {
             finishing: false,
             quitting: false,
             by_upgrade: false,
+        }
+    }
+
+    /// What the client said of itself when it authenticated.
+    pub(super) fn told_of_itself(&mut self, info: Option<ClientInfo>) {
+        if info.is_some() {
+            self.client.get_or_insert_default().info = info;
         }
     }
 

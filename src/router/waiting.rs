@@ -4,7 +4,9 @@
 
 use super::ask::{Ask, Event};
 use super::slots::FREE;
-use super::{Router, accounts, arrival, basics, calls, channels, chats, messages, tokens};
+use super::{
+    Router, accounts, admin, arrival, basics, calls, channels, chats, messages, revoked, tokens,
+};
 use crate::base::arena::Key;
 use crate::base::id::ConnectionId;
 use crate::base::timer::TimerId;
@@ -28,6 +30,7 @@ pub(super) struct Call {
 #[derive(Debug)]
 pub(super) enum Step {
     Account(accounts::Step),
+    Admin(admin::Step),
     Arrival(Box<arrival::Step>),
     Backend(calls::Step),
     Basic(basics::Step),
@@ -42,14 +45,15 @@ impl Router {
     pub(super) fn hear_event(&mut self, cx: &mut Context<'_, Self>, key: Key, event: Event) {
         let call = self.take_call(cx, key);
         let Some(Call { connection, slot, verb, request_id, step: Some(step), .. }) = call else {
-            return tokens::unattended(self, cx, None, event);
+            return revoked::unattended(self, cx, None, event);
         };
         if self.sessions.get(connection).is_none() {
-            return tokens::unattended(self, cx, Some(&step), event);
+            return revoked::unattended(self, cx, Some(&step), event);
         }
         let request_id = request_id.as_deref();
         let mut ask = Ask { router: self, cx, connection, slot, verb, request_id };
         let outcome = match step {
+            Step::Admin(step) => admin::go_on(&mut ask, step, event),
             Step::Account(step) => accounts::go_on(&mut ask, step, event),
             Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
             Step::Backend(step) => calls::go_on(&mut ask, step, event),

@@ -4,18 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Passwords;
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
-use crate::base::now::Now;
 use crate::guard::rate::Budget;
 use crate::hub::channels::{Page, Position, Since};
 use crate::hub::homes::Homes;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
+use crate::router::admin::words::AdminWord;
 use crate::router::{calls::words::CallWord, channels::PatternWord};
-use crate::store::{self, Found, Read, Reader, Store, Write, Written};
+use crate::store::{self, Found, Read, Write, Written};
+
+pub use super::work::{commit, hash, look_up};
 
 /// A request that waits for something, wherever that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,51 +143,11 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
             Some(*chat)
         }
         Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. } | Written::Revoked { .. } | Written::Published { .. } => None,
+        Written::SignedIn { .. }
+        | Written::Revoked { .. }
+        | Written::Granted
+        | Written::Published { .. } => None,
     }
-}
-
-/// Commits a batch of writes and gives their ends in order; what is no write is left out.
-pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>) -> Vec<Done> {
-    let (mut waiting, mut batch) = (Vec::new(), Vec::new());
-    for job in jobs {
-        if let Job::Write { call, by, write } = job {
-            waiting.push((call, by));
-            batch.push(*write);
-        }
-    }
-    let mut results = Vec::with_capacity(batch.len());
-    store.commit(now, &batch, &mut results);
-    debug_assert_eq!(results.len(), batch.len(), "one end for each write");
-    let end = |((call, by), result)| Done { call, by, result: Finished::Written(result) };
-    waiting.into_iter().zip(results).map(end).collect()
-}
-
-/// Does one read.
-pub fn look_up(reader: &mut dyn Reader, call: CallRef, read: &Read) -> Done {
-    Done { call, by: None, result: Finished::Found(reader.read(read)) }
-}
-
-/// Hashes or compares one password.
-pub fn hash(
-    passwords: &mut dyn Passwords,
-    salt: &[u8; 16],
-    call: CallRef,
-    task: PasswordTask,
-) -> Done {
-    let result = match task {
-        PasswordTask::Hash(password) => {
-            Finished::Hashed(passwords.hash(&password, salt).ok().map(Arc::from))
-        }
-        PasswordTask::Verify(password, Some(hash)) => {
-            Finished::Verified(passwords.verify(&password, &hash))
-        }
-        PasswordTask::Verify(password, None) => {
-            passwords.verify(&password, passwords.dummy());
-            Finished::Verified(false)
-        }
-    };
-    Done { call, by: None, result }
 }
 
 /// Events of a channel on their way to the subscribers of one loop.
@@ -256,6 +217,8 @@ pub enum Revoked {
     Sessions(Vec<Id>),
     /// Those of this token.
     Token(Id),
+    /// All of them; these are the sessions that were live, and this is why.
+    User(Vec<Id>, Arc<str>),
 }
 
 /// What one loop says to another.
@@ -372,6 +335,8 @@ pub enum Word {
         /// What.
         written: Box<Written>,
     },
+    /// For administrators.
+    Admin(Box<AdminWord>),
     /// About calls of backends.
     Backend(Box<CallWord>),
     /// To every loop: these connections are to be closed.

@@ -3,6 +3,7 @@
 //! Nothing waits for time to pass: each wait is for something that must come, within a deadline.
 #![cfg(feature = "cli")]
 
+mod admin;
 mod crash;
 mod doors;
 mod rooms;

@@ -6,23 +6,14 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use crate::doors::Client;
-use crate::server::{Folder, Server};
+use crate::server::{Folder, Server, token};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/worker.sh");
-
-/// A token of role `service`, signed with the key in `kept`.
-fn token(folder: &Folder) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
-    command.args(["token", "--sub", "greeter", "--role", "service", "--data", "kept"]);
-    let output = command.current_dir(folder.path()).output().expect("it runs");
-    let line = String::from_utf8(output.stdout).expect("text");
-    line.split_whitespace().last().expect("a token").to_owned()
-}
 
 #[test]
 fn a_shell_script_answers_calls() {
     let folder = Folder::new("worker");
-    let token = token(&folder);
+    let token = token(&folder, "greeter", "service");
     let options = ["--data", "kept", "--loops", "3", "--set", "limits.drain_ms=0"];
     let server = Server::start(&folder, &options);
     let (host, port) = server.address.split_once(':').expect("an address");

@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 use stentor::base::id::{Id, UserId};
 use stentor::base::now::Now;
-use stentor::message::record::{ClientInfo, Visibility};
+use stentor::message::record::{ClientInfo, Role, Visibility};
 use stentor::store::memory::MemoryStore;
 use stentor::store::publication::{Keep, NewPublication};
 use stentor::store::{Error, NewMessage, NewSession, Read, Reader, Store, Target, Write, Written};
@@ -44,6 +44,10 @@ fn sessions() -> impl Strategy<Value = Id> {
 
 fn digests() -> impl Strategy<Value = [u8; 32]> {
     (0..3u8).prop_map(|n| [n; 32])
+}
+
+fn roles() -> impl Strategy<Value = Role> {
+    prop::sample::select(&[Role::User, Role::Service, Role::Admin][..])
 }
 
 fn names() -> impl Strategy<Value = Arc<str>> {
@@ -84,6 +88,8 @@ fn accounts() -> impl Strategy<Value = Write> {
         ),
         1 => (users(), sessions()).prop_map(|(user, session)| Write::RevokeSession { user, session }),
         1 => users().prop_map(|user| Write::RevokeSessions { user }),
+        1 => users().prop_map(|user| Write::RevokeUser { user }),
+        1 => (users(), roles()).prop_map(|(user, role)| Write::SetRole { user, role }),
         1 => (names(), ends()).prop_map(|(jti, expires_ms)| Write::RevokeToken { jti, expires_ms }),
         1 => (users(), hash(), hash(), prop::option::of(sessions()))
             .prop_map(|(user, old, new, keep)| Write::ChangePassword { user, old, new, keep }),
@@ -177,8 +183,15 @@ fn reads() -> impl Strategy<Value = Read> {
     let place = || prop::option::of(0..12u64);
     let time = || (0..4u64).prop_map(|hours| START_MS + hours * 3_600_000 - 1);
     prop_oneof![
-        1 => (users(), prop::option::of(sessions()), prop::option::of(names()), time())
-            .prop_map(|(user, session, jti, now_ms)| Read::Standing { user, session, jti, now_ms }),
+        1 => (users(), prop::option::of(sessions()), prop::option::of(names()), time()).prop_map(
+            |(user, session, jti, now_ms)| Read::Standing {
+                user,
+                session,
+                jti,
+                issued_s: Some(now_ms / 1000),
+                now_ms,
+            }
+        ),
         1 => (prop::sample::select(&["", "u", "A", "ä", "an"][..]), 0..4u32)
             .prop_map(|(query, limit)| Read::SearchUsers { query: query.into(), limit }),
         1 => (prop::option::of(names()), 0..3u32, prop::option::of(chats()))

@@ -1,4 +1,4 @@
-//! Subscriptions: who is told what, and what a number stands for.
+//! Who is subscribed, what is put by, what is not told twice, and when a number is used again.
 
 use super::*;
 use crate::protocol::frame::Draft;

@@ -40,6 +40,16 @@ macro_rules! shape {
     (@ request_id) => { Kind::RequestId };
 }
 
+/// What may be said or not.
+macro_rules! said {
+    () => {
+        None
+    };
+    ($text:literal) => {
+        Some($text)
+    };
+}
+
 /// The Protobuf twin of a verb's struct; takes one field at a time, because prost reads attributes.
 macro_rules! twin {
     ([$name:ident $about:tt] { $($done:tt)* }) => {
@@ -132,7 +142,7 @@ macro_rules! verbs {
     (; $a:lifetime; $(
         #[doc = $about:literal]
         $name:ident $(<$lt:lifetime>)? $word:literal = $number:tt, $access:ident, $order:ident, $rate:ident,
-        $example:literal {
+        $example:literal $(=> $data:literal)? {
             $( #[doc = $note:literal] $field:ident: $k1:ident $($k2:ident)? = $tag:tt; )*
         }
     )*) => {
@@ -202,6 +212,15 @@ macro_rules! verbs {
             #[must_use]
             pub const fn example(self) -> &'static str {
                 match self { $( Self::$name => $example, )* }
+            }
+
+            /// What `data` of its reply holds: names, `?` where one may be absent, `{…}` and `[…]` of
+            /// what is within. A name alone may be that of one of the
+            /// [`SHAPES`](crate::message::told::SHAPES), `..name` stands for the members of that one, `*`
+            /// for anything. `None` when the row does not say.
+            #[must_use]
+            pub const fn data(self) -> Option<&'static str> {
+                match self { $( Self::$name => said!($($data)?), )* }
             }
 
             /// Its parameters, in the order of their tags.

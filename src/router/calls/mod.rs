@@ -76,6 +76,11 @@ impl Backends {
         self.serving.len() + self.workers.len()
     }
 
+    /// How many calls are on their way to workers.
+    pub(super) const fn in_flight(&self) -> usize {
+        self.workers.in_flight()
+    }
+
     pub(super) fn check(&self) {
         self.workers.check();
     }

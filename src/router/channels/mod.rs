@@ -240,6 +240,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
 fn stand(ask: &mut Ask<'_, '_>, channel: &Channel, offset: u64) {
     let id = ask.connection;
     let Some(number) = ask.router.subscriptions.number(channel) else { return };
+    ask.router.settle(ask.cx, id, number);
     let Some(parked) = ask.router.subscriptions.release(number, id) else { return };
     let missed = ask.router.unpark(id, number, *parked, offset);
     if !missed.is_empty() {
@@ -325,11 +326,6 @@ fn subscribed(
     events: &[(u64, Frame)],
     more: bool,
 ) -> Outcome {
-    let number = ChannelRef::parse(channel)
-        .and_then(|channel| ask.router.subscriptions.number(&Channel::from(channel)));
-    if let Some(number) = number {
-        ask.router.settle(ask.cx, ask.connection, number);
-    }
     let (offset, epoch, events) = (position.offset, &*position.epoch, page::raw(events)?);
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
 }

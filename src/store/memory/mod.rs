@@ -5,6 +5,7 @@
 
 mod account;
 mod chat;
+mod grant;
 mod message;
 mod publication;
 mod read;

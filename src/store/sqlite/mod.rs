@@ -7,6 +7,7 @@ mod account;
 mod batch;
 mod chat;
 mod failure;
+mod grant;
 mod log;
 mod message;
 mod open;

@@ -5,7 +5,7 @@ macro_rules! call_rows {
 
     /// Tells a backend of something done in a user interface.
     UiAction<'a> "ui_action" = 1, User, Free, Request,
-    r#"{"type":"ui_action","request_id":"1","action_type":"button_click","params":{"id":7}}"# {
+    r#"{"type":"ui_action","request_id":"1","action_type":"button_click","params":{"id":7}}"# => "*" {
         /// What was done: 1–128 visible ASCII characters.
         action_type: text = 1;
         /// With one, a repeat is answered from the cache.
@@ -16,7 +16,7 @@ macro_rules! call_rows {
 
     /// Asks a backend for data.
     DataRequest<'a> "data_request" = 2, User, Free, Request,
-    r#"{"type":"data_request","resource":"users","params":{"page":1}}"# {
+    r#"{"type":"data_request","resource":"users","params":{"page":1}}"# => "*" {
         /// Which data: 1–128 visible ASCII characters.
         resource: text = 1;
         /// Echoed in the reply.
@@ -27,7 +27,7 @@ macro_rules! call_rows {
 
     /// Has a backend do something.
     Command<'a> "command" = 55, User, Free, Request,
-    r#"{"type":"command","command":"stop","params":{"id":7}}"# {
+    r#"{"type":"command","command":"stop","params":{"id":7}}"# => "*" {
         /// What to do: 1–128 visible ASCII characters.
         command: text = 1;
         /// Whatever the backend needs to know.
@@ -36,14 +36,14 @@ macro_rules! call_rows {
 
     /// Makes the connection a worker: calls come to it as events.
     Serve<'a> "serve" = 54, Service, Barrier, Request,
-    r#"{"type":"serve","actions":["ui_action:button_click","data_request:users","command:stop"]}"# {
+    r#"{"type":"serve","actions":["ui_action:button_click","data_request:users","command:stop"]}"# => "" {
         /// Each `ui_action:NAME`, `data_request:NAME` or `command:NAME`; again adds.
         actions: repeated text = 1;
     }
 
     /// Answers a call.
     CallResult<'a> "call_result" = 56, Service, Barrier, Request,
-    r#"{"type":"call_result","call_id":"018bcfe5-687b-7fff-bfff-ffffffffffff","status":"ok","data":{"done":true}}"# {
+    r#"{"type":"call_result","call_id":"018bcfe5-687b-7fff-bfff-ffffffffffff","status":"ok","data":{"done":true}}"# => "" {
         /// The `call_id` of the event.
         call_id: text = 1;
         /// `ok` or `error`.

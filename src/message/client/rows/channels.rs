@@ -5,7 +5,7 @@ macro_rules! channel_rows {
 
     /// Subscribes to a channel, from a position when one is given.
     Subscribe<'a> "subscribe" = 38, User, Barrier, Request,
-    r#"{"type":"subscribe","channel":"public:lobby"}"# {
+    r#"{"type":"subscribe","channel":"public:lobby"}"# => "channel, offset, epoch, recovered?, events[event], more" {
         /// 1–128 of `A-Za-z0-9._:-`.
         channel: text = 1;
         /// What was seen last: the events after it are returned.
@@ -16,14 +16,14 @@ macro_rules! channel_rows {
 
     /// Ends a subscription.
     Unsubscribe<'a> "unsubscribe" = 39, User, Barrier, Request,
-    r#"{"type":"unsubscribe","channel":"public:lobby"}"# {
+    r#"{"type":"unsubscribe","channel":"public:lobby"}"# => "" {
         /// The channel.
         channel: text = 1;
     }
 
     /// Publishes to a channel.
     Publish<'a> "publish" = 40, User, Run, Request,
-    r#"{"type":"publish","channel":"public:lobby","payload":{"x":1}}"# {
+    r#"{"type":"publish","channel":"public:lobby","payload":{"x":1}}"# => "offset, epoch, duplicate?" {
         /// The channel.
         channel: text = 1;
         /// What is published.
@@ -38,7 +38,7 @@ macro_rules! channel_rows {
 
     /// Gives what a channel remembers: what came after a position, or the latest.
     History<'a> "history" = 41, User, Barrier, Request,
-    r#"{"type":"history","channel":"public:lobby"}"# {
+    r#"{"type":"history","channel":"public:lobby"}"# => "events[event], offset, epoch, more" {
         /// The channel.
         channel: text = 1;
         /// What was seen last: the events after it are returned.

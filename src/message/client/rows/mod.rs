@@ -1,4 +1,5 @@
-//! The rows of the catalogue: word = number in the schema, access, order, limit, example, parameters.
+//! The rows of the catalogue: word = number in the schema, access, order, limit, example => what the
+//! `data` of its reply holds, parameters.
 //!
 //! One file per topic. Each hands what it was given and its own rows to the next, and `verbs!` gets all:
 //! the enums made of them are closed.
@@ -18,6 +19,8 @@ mod basics;
 mod channels;
 #[macro_use]
 mod calls;
+#[macro_use]
+mod admin;
 
 use serde::Deserialize;
 
@@ -27,4 +30,4 @@ use crate::message::fault::Fault;
 use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
 
-account_rows! { chat_rows message_rows basic_rows channel_rows call_rows verbs; 'a; }
+account_rows! { chat_rows message_rows basic_rows channel_rows call_rows admin_rows verbs; 'a; }
