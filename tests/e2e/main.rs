@@ -6,6 +6,7 @@
 mod admin;
 mod crash;
 mod doors;
+mod resume;
 mod rooms;
 mod server;
 mod tls;
