@@ -19,6 +19,7 @@ mod door;
 mod events;
 mod homes;
 mod invariants;
+mod lanes;
 mod messages;
 mod metrics;
 mod parts;
