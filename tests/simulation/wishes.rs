@@ -137,7 +137,12 @@ impl World {
     fn about_channels(&mut self, c: usize) -> Wish {
         let channel = self.public();
         match self.rng.below(8) {
-            0..2 => (json!({"type": "subscribe", "channel": channel}), Kind::Subscribe { channel }),
+            0..2 => {
+                // In one of them nobody wants to know who is there.
+                let presence = channel != "public:2";
+                let wish = json!({"type": "subscribe", "channel": channel, "presence": presence});
+                (wish, Kind::Subscribe { channel })
+            }
             2 => {
                 (json!({"type": "unsubscribe", "channel": channel}), Kind::Unsubscribe { channel })
             }
