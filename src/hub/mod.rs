@@ -6,6 +6,7 @@ pub mod attendance;
 pub mod calls;
 pub mod channels;
 pub mod homes;
+pub mod patterns;
 pub mod policy;
 pub mod revocations;
 pub mod subscriptions;

@@ -62,6 +62,7 @@ impl Router {
             }
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
+            Word::Pattern(word) => self.hear_of_pattern(cx, from, *word),
             Word::Written { call, written } => self.written(cx, call, *written),
             Word::Bus { subscribed } => self.bus_subscribed(subscribed),
             Word::Admin(word) => self.hear_admin_word(cx, *word),

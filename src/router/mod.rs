@@ -20,6 +20,7 @@ mod door;
 mod events;
 mod homes;
 mod invariants;
+mod lanes;
 mod may;
 mod messages;
 mod metrics;
@@ -61,6 +62,7 @@ use crate::hub::Channel;
 use crate::hub::attendance::Attendance;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
+use crate::hub::patterns::{Everywhere, Patterns};
 use crate::hub::revocations::Revocations;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
@@ -89,6 +91,9 @@ pub struct Router {
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
+    /// Which of this loop's connections hear all of a namespace, and which loops do.
+    patterns: Patterns,
+    everywhere: Everywhere,
     revocations: Revocations,
     channels: Channels,
     local_users: LocalUsers,
@@ -171,6 +176,8 @@ impl Router {
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         let grace = Duration::from_millis(config.presence_grace_ms);
         Self {
+            patterns: Patterns::default(),
+            everywhere: Everywhere::default(),
             subscriptions: Subscriptions::new(seed, &config.policies),
             attendance: Attendance::new(seed, &config.policies, grace),
             attendance_timer: None,

@@ -130,6 +130,8 @@ struct Rare {
     ended: Option<Close>,
     /// Who is in a channel, for the reply to a subscription.
     who_is_there: Option<Box<WhoIsThere>>,
+    /// Namespaces of which all is heard.
+    patterns: Vec<Box<str>>,
 }
 
 impl Session {
@@ -199,6 +201,15 @@ impl Session {
         if !wishes.is_empty() || self.rare.is_some() {
             self.rare.get_or_insert_default().intended = wishes;
         }
+    }
+
+    /// The namespaces of which it hears all.
+    pub(super) fn patterns(&self) -> &[Box<str>] {
+        self.rare.as_ref().map(|rare| &*rare.patterns).unwrap_or_default()
+    }
+
+    pub(super) fn patterns_mut(&mut self) -> &mut Vec<Box<str>> {
+        &mut self.rare.get_or_insert_default().patterns
     }
 
     pub(super) fn take_intended(&mut self) -> Vec<Wish> {

@@ -15,7 +15,7 @@ use crate::hub::{Channel, ChannelRef};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
 use crate::router::admin::words::AdminWord;
-use crate::router::calls::words::CallWord;
+use crate::router::{calls::words::CallWord, channels::PatternWord};
 use crate::store::{self, Found, Read, Write, Written};
 
 pub use super::work::{commit, hash, look_up};
@@ -317,6 +317,8 @@ pub enum Word {
     Ephemeral(Box<Delivery>),
     /// From the home of a channel: for the subscribers.
     Deliver(Box<Delivery>),
+    /// Of patterns.
+    Pattern(Box<PatternWord>),
     /// From the home of a chat: what came of a write.
     Written {
         /// Who waits.

@@ -6,6 +6,7 @@
 
 mod access;
 mod page;
+mod patterns;
 mod publish;
 
 use serde::Serialize;
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 pub(in crate::router) use access::may_hear;
 pub(in crate::router) use access::may_listen;
 pub(in crate::router) use page::{history, log_page, stored, stored_page};
+pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
@@ -22,6 +24,7 @@ use super::{After, Router, presence};
 use crate::base::id::{ConnectionId, Id};
 use crate::handler::{Close, Context, Tag};
 use crate::hub::channels::{DURABLE_EPOCH, Page, Position, Since};
+use crate::hub::patterns::namespace;
 use crate::hub::subscriptions::Parked;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
@@ -48,6 +51,8 @@ pub(super) enum Step {
     LogPage { chat: Id },
     /// The place of a publication.
     Publish,
+    /// So many homes, to know who hears all of a namespace.
+    Pattern { namespace: Box<str>, homes: usize },
 }
 
 impl From<Step> for super::Step {
@@ -71,6 +76,9 @@ fn since(position: Option<&client::Position<'_>>) -> Option<Box<Since>> {
 
 /// Subscribes to a channel: everything published from the reply on is heard.
 pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) -> Outcome {
+    if let Some(namespace) = namespace(&request.channel) {
+        return patterns::subscribe(ask, namespace, request);
+    }
     let channel = borrowed(&request.channel)?;
     may_listen(ask, channel)?;
     let (channel, since) = (Channel::from(channel), since(request.since.as_ref()));
@@ -151,6 +159,10 @@ fn read_stored(
 
 /// Ends a subscription; there being none is no error.
 pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'_>) -> Outcome {
+    if let Some(namespace) = namespace(&request.channel) {
+        ask.router.end_pattern(ask.cx, ask.connection, namespace);
+        return ask.ok_empty();
+    }
     let channel = Channel::from(borrowed(&request.channel)?);
     if matches!(channel, Channel::Room(_) | Channel::User(_)) {
         return Err(Fault::new(
@@ -226,6 +238,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         (step @ (Step::History | Step::LogPage { .. } | Step::StoredPage { .. }), event) => {
             page::go_on(ask, &step, event)
         }
+        (Step::Pattern { namespace, .. }, Event::Listening(_)) => patterns::heard(ask, &namespace),
         (Step::Publish, Event::Published(position, duplicate)) => {
             publish::reply(ask, &position, duplicate)
         }
@@ -282,6 +295,7 @@ impl Router {
             }
             Step::Subscribe { channel, .. } | Step::Stored { channel, .. } => channel,
             Step::Log { chat, .. } => &Channel::Room(*chat),
+            Step::Pattern { namespace, .. } => return self.end_pattern(cx, id, namespace),
             Step::History | Step::LogPage { .. } | Step::StoredPage { .. } | Step::Publish => {
                 return;
             }
