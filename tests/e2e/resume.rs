@@ -4,7 +4,6 @@
 //! `RESUME_EVENTS` and `RESUME_CUTS` make it longer (CONTRIBUTING). `controls` shows what is caught.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::thread;
 
 use serde_json::{Map, Value, json};
@@ -239,9 +238,8 @@ fn who_is_cut_off_misses_nothing_or_is_told() {
     }
     assert!(visits > 2, "it was cut off");
     let lost: Vec<_> = subscriber.channels.iter().map(|(name, seen)| (*name, seen.lost)).collect();
-    let told = format!("{events} events, {visits} visits, told to be lost: {lost:?}");
-    writeln!(std::io::stdout(), "{told}").expect("it can be printed");
-    assert_eq!(subscriber.channels["log:r"].lost, 0, "{told}");
+    eprintln!("{events} events, {visits} visits, told to be lost: {lost:?}");
+    assert_eq!(subscriber.channels["log:r"].lost, 0);
 }
 
 /// What the test above must not let through.
