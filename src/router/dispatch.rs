@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::ask::{Answer, Ask, Outcome, not_authenticated};
+use super::ask::{Answer, Ask, Outcome};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
 use super::{
@@ -11,10 +11,9 @@ use super::{
 use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
-use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
-use crate::message::client::{Access, Rate, Request};
-use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
+use crate::message::client::Request;
+use crate::message::close::BAD_REQUESTS;
 use crate::message::fault::{Code, Fault};
 use crate::protocol::websocket::Opcode;
 
@@ -128,23 +127,6 @@ impl Router {
                 self.conclude(cx, id, slot, verb.word(), request_id, outcome);
             }
         }
-    }
-
-    /// Before authentication a client has a handful of requests.
-    fn early(&mut self, id: ConnectionId, counts: bool) -> Result<(), Fault> {
-        let limit = self.config.unauthenticated_requests;
-        let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
-        if session.user().is_some() || !counts {
-            return Ok(());
-        }
-        let Some(stranger) = &mut session.stranger else { return Ok(()) };
-        stranger.early += 1;
-        if limit.is_none_or(|limit| stranger.early <= limit) {
-            return Ok(());
-        }
-        session.close_after(Close::new(RATE_ABUSE, "too many requests without authentication"));
-        Err(Fault::new(Code::RateLimited, "too many requests without authentication")
-            .hint("login, register or auth first"))
     }
 
     /// Answers a request, and whatever can be done after it.
@@ -273,41 +255,6 @@ impl Router {
         if let Some(close) = self.sessions.get(id).and_then(|session| session.closing().cloned()) {
             cx.close(id, close);
         }
-    }
-}
-
-impl Ask<'_, '_> {
-    /// Whether the user may say this verb now.
-    fn may(&mut self) -> Result<(), Fault> {
-        let counts = self.verb.rate() != Rate::Free;
-        self.router.early(self.connection, counts)?;
-        let access = self.verb.access();
-        let class = match self.verb.rate() {
-            Rate::Free => None,
-            Rate::Request => Some(Class::Request),
-            Rate::Message => Some(Class::Message),
-            Rate::Ephemeral => Some(Class::Ephemeral),
-        };
-        let Some(user) = self.session()?.user() else {
-            return if access == Access::Anyone { Ok(()) } else { Err(not_authenticated()) };
-        };
-        let allowed = match access {
-            Access::Anyone | Access::User => true,
-            Access::Service => user.identity.role.serves(),
-            Access::Admin => user.identity.role == crate::auth::Role::Admin,
-        };
-        if !allowed {
-            return Err(Fault::new(Code::Forbidden, "this needs another role"));
-        }
-        if user.identity.role.serves() {
-            return Ok(());
-        }
-        let Some(class) = class else { return Ok(()) };
-        user.budget.take(class, self.cx.now.monotonic, 1).map_err(|wait| {
-            self.router.guard_metrics.limited.add_at(class.limit(), 1);
-            Fault::new(Code::RateLimited, "too many requests")
-                .retry_after(wait.as_millis() as u64 + 1)
-        })
     }
 }
 

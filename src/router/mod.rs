@@ -20,6 +20,7 @@ mod events;
 mod homes;
 mod invariants;
 mod lanes;
+mod may;
 mod messages;
 mod metrics;
 mod parts;

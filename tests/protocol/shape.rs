@@ -15,7 +15,7 @@ pub(crate) enum Shape {
     /// Not told further.
     Anything,
     Object(Vec<Member>),
-    List(Box<Shape>),
+    List(Box<Self>),
     /// One of `SHAPES`.
     Named(&'static str),
 }
