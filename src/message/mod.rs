@@ -7,6 +7,7 @@ pub mod client;
 pub mod close;
 pub mod fault;
 pub mod json;
+pub mod presence;
 pub mod record;
 pub mod server;
 pub mod told;

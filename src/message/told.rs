@@ -47,6 +47,11 @@ const fn event(
 pub const SHAPES: &[Shape] = &[
     shape("user", "id, username, display_name", "a user as the user sees itself"),
     shape("card", "id, username", "a user as others see one"),
+    shape(
+        "present",
+        "user_id, username, status, note?, connections",
+        "a user who is in a channel, by so many connections",
+    ),
     shape("session", "id, created_at, last_used_at, client_info, current", "a login that lives on"),
     shape("member", "id, username, role", "a member of a chat; `role` is `owner` or `member`"),
     shape(
@@ -73,6 +78,11 @@ pub const SHAPES: &[Shape] = &[
         "a chat message; `seq` is 1, 2, 3… in its chat, without holes",
     ),
     shape(
+        "loop_stats",
+        "connections, authenticated, users, channels, waiting, calls",
+        "what one loop counts, or all of them together",
+    ),
+    shape(
         "event",
         "type, channel?, offset?, epoch?, id?, sender?{..card}, timestamp, payload",
         "an event as it is or was sent",
@@ -86,6 +96,7 @@ pub const SHAPES: &[Shape] = &[
 ];
 
 const ROOM: &str = "`room:{chat_id}`";
+const BUS: &str = "`stentor:events`, for admins";
 
 /// Every event of the server, beside what clients name themselves.
 pub const EVENTS: &[Event] = &[
@@ -114,6 +125,13 @@ pub const EVENTS: &[Event] = &[
         "these offsets of the channel will not come, both included",
     ),
     event(
+        super::server::PRESENCE,
+        "a subscription with `presence`",
+        "count?, user_id?, username?, status?, note?, change?",
+        "who comes (`change` is `join`), goes (`leave`) or is otherwise now (`update`); `count` alone \
+         where only the number is told",
+    ),
+    event(
         super::server::PUBLICATION,
         "a channel",
         "*",
@@ -138,5 +156,30 @@ pub const EVENTS: &[Event] = &[
         ROOM,
         "chat_id, user_id, username, active",
         "somebody types, or stopped; never stored",
+    ),
+    event("connect", BUS, "connection_id, door, client_ip?, encrypted", "a connection speaks"),
+    event(
+        "disconnect",
+        BUS,
+        "connection_id, user_id?, code?, reason, age_ms",
+        "a connection is gone; `code` is ours, without one the peer went",
+    ),
+    event(
+        "auth_failure",
+        BUS,
+        "connection_id?, client_ip?, why",
+        "a password or token was refused",
+    ),
+    event("subscribe", BUS, "connection_id, user_id?, channel", "a connection asked for a channel"),
+    event("join", BUS, "chat_id, user_id", "a user is a member of a chat now"),
+    event("leave", BUS, "chat_id, user_id", "a user is not any more"),
+    event("publish", BUS, "channel, offset, user_id", "something was published"),
+    event("breaker", BUS, "action, state", "the breaker of an action is `closed` or `open` now"),
+    event("zombie", BUS, "connection_id, user_id?", "no sign of life: it is being closed (4102)"),
+    event(
+        "alert",
+        BUS,
+        "alert, raised, value, limit",
+        "`connections`, `errors` or `round_trip` is over its limit, or not any more",
     ),
 ];

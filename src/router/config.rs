@@ -1,6 +1,7 @@
 //! The limits of what is said, and the namespaces of channels. Sizes in bytes, times in milliseconds; `None` is no limit.
 
 use crate::hub::policy::Policies;
+use crate::router::bus::alerts::Alerts;
 use crate::router::calls::Calls;
 
 /// What a client may say, and when.
@@ -25,12 +26,17 @@ pub struct Config {
     /// What the histories of all channels in memory may take (64 MiB). Effect: those that would end
     /// first are forgotten.
     pub history_bytes: usize,
+    /// How long a user counts as present whose last connection broke (15 s). Effect: a leave is told
+    /// then.
+    pub presence_grace_ms: u64,
     /// How long a worker may take (30 s). Effect: `storage_unavailable`.
     pub job_timeout_ms: u64,
     /// Whether errors say what to type instead.
     pub hints: bool,
     /// Calls of backends.
     pub calls: Calls,
+    /// When operators are woken.
+    pub alerts: Alerts,
     /// What is allowed and kept in each namespace of channels.
     pub policies: Policies,
 }
@@ -46,9 +52,11 @@ impl Default for Config {
             channels_per_connection: Some(128),
             history_page: 300,
             history_bytes: 64 * 1024 * 1024,
+            presence_grace_ms: 15_000,
             job_timeout_ms: 30_000,
             hints: true,
             calls: Calls::default(),
+            alerts: Alerts::default(),
             policies: Policies::default(),
         }
     }

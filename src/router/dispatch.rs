@@ -6,7 +6,8 @@ use super::ask::{Answer, Ask, Outcome};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
 use super::{
-    After, Echo, Router, accounts, admin, basics, calls, channels, chats, messages, tokens,
+    After, Echo, Router, accounts, admin, basics, calls, channels, chats, messages, presence,
+    tokens,
 };
 use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
@@ -293,6 +294,8 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::Subscribe(request) => channels::subscribe(ask, &request),
         Request::Unsubscribe(request) => channels::unsubscribe(ask, &request),
         Request::Publish(request) => channels::publish(ask, &request),
+        Request::GetPresence(request) => presence::get_presence(ask, &request),
+        Request::SetStatus(request) => presence::set_status(ask, &request),
         Request::History(request) => channels::history(ask, &request),
         Request::UiAction(request) => calls::ui_action(ask, &request),
         Request::DataRequest(request) => calls::data_request(ask, &request),

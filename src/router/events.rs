@@ -77,6 +77,7 @@ impl Router {
             | Written::Granted
             | Written::Published { .. } => {}
         }
+        self.members_changed(cx, chat, joined, left);
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);
         }

@@ -19,7 +19,10 @@ impl Router {
                 cx.tell(from, Word::Attached { call: call.key, budget });
             }
             Word::Attached { call, budget } => self.hear_event(cx, call, Event::Attached(budget)),
-            Word::Detach { user, connection } => self.user_homes.detach(&user, connection, now),
+            Word::Detach { user, connection } => {
+                self.user_homes.detach(&user, connection, now);
+                self.user_detached(cx, &user);
+            }
             Word::Login { call, peer, account } => {
                 let wait = self.logins.attempt(now, peer, &account).err();
                 cx.tell(from, Word::LoginMay { call: call.key, wait });
@@ -34,7 +37,8 @@ impl Router {
                         self.channels.listen(&channel, from, since, now, cx.rng);
                     Heard { channel, generation, position, page: page.map(Box::new) }
                 };
-                let channels = channels.into_iter().map(listen).collect();
+                let channels: Vec<Heard> = channels.into_iter().map(listen).collect();
+                channels.iter().for_each(|heard| self.bus_interest(cx, &heard.channel));
                 cx.tell(from, Word::Listening { call: call.key, channels });
             }
             Word::History { call, channel, since, limit } => {
@@ -49,6 +53,7 @@ impl Router {
             Word::Unlisten { channels } => {
                 for (channel, generation) in channels {
                     self.channels.unlisten(&channel, from, generation, now);
+                    self.bus_interest(cx, &channel);
                 }
             }
             Word::Publish(publication) => self.publish_for(cx, *publication),
@@ -59,16 +64,18 @@ impl Router {
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
             Word::Pattern(word) => self.hear_of_pattern(cx, from, *word),
             Word::Written { call, written } => self.written(cx, call, *written),
+            Word::Bus { subscribed } => self.bus_subscribed(subscribed),
             Word::Admin(word) => self.hear_admin_word(cx, *word),
             Word::Backend(word) => self.hear_call_word(cx, *word),
             Word::Revoked { user, which, except } => {
                 self.revoked(cx, user.as_ref(), &which, except);
             }
             Word::WhoIsThere { call, users } => {
-                let there = users.iter().map(|user| !self.local_users.connections(user).is_empty());
+                let there = users.iter().map(|user| self.is_online(user));
                 cx.tell(from, Word::There { call: call.key, there: there.collect() });
             }
             Word::There { call, there } => self.there(cx, call, &there),
+            Word::Attendance(word) => self.hear_of_attendance(cx, from, *word),
         }
     }
 

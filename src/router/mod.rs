@@ -10,6 +10,7 @@ pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
+pub mod bus;
 pub mod calls;
 mod channels;
 mod chats;
@@ -24,6 +25,7 @@ mod may;
 mod messages;
 mod metrics;
 mod parts;
+mod presence;
 mod queues;
 mod resume;
 mod revoked;
@@ -35,6 +37,7 @@ pub mod words;
 mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use calls::Calls;
 pub use config::Config;
@@ -46,6 +49,7 @@ use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::base::now::Now;
+use crate::base::timer::TimerId;
 use crate::codec::protobuf;
 use crate::guard;
 use crate::guard::login::Logins;
@@ -55,6 +59,7 @@ use crate::handler::{
     Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
+use crate::hub::attendance::Attendance;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
 use crate::hub::patterns::{Everywhere, Patterns};
@@ -93,9 +98,16 @@ pub struct Router {
     channels: Channels,
     local_users: LocalUsers,
     user_homes: UserHomes<Budget>,
+    attendance: Attendance,
+    /// For what it has to tell next, and when that is.
+    attendance_timer: Option<(TimerId, Duration)>,
+    /// How many users it counted last.
+    present: i64,
     budgets: Budgets,
     logins: Logins,
     backends: calls::Backends,
+    bus: bus::Bus,
+    watch: bus::alerts::Watch,
     registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
@@ -135,22 +147,41 @@ pub enum Timer {
     Expiry(ConnectionId),
     /// Something took too long.
     Call(Key),
+    /// Who came and went is to be told.
+    Attendance,
     /// A backend took too long.
     Backend(Key),
+    /// Look at what operators are woken for.
+    Watch,
 }
 
 impl Router {
     /// A router without connections.
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
-        let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let Parts {
+            config,
+            auth,
+            guard,
+            homes,
+            tokens,
+            secrets,
+            origins,
+            endpoints,
+            seed,
+            observer,
+        } = parts;
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
+        let grace = Duration::from_millis(config.presence_grace_ms);
         Self {
             patterns: Patterns::default(),
             everywhere: Everywhere::default(),
             subscriptions: Subscriptions::new(seed, &config.policies),
+            attendance: Attendance::new(seed, &config.policies, grace),
+            attendance_timer: None,
+            present: 0,
             config,
             auth,
             homes,
@@ -171,6 +202,8 @@ impl Router {
             logins: Logins::new(&guard, seed),
             backends,
             guard,
+            bus: bus::Bus::new(observer),
+            watch: bus::alerts::Watch::new(registry),
             registry: registry.clone(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
@@ -209,10 +242,13 @@ impl Handler for Router {
             },
             Kind::Binary => self.binary(cx, id, message.bytes),
         }
+        self.tell_visits(cx);
     }
 
     fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
-        std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out))
+        let said = std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out));
+        debug_assert!(said, "whatever is written here can be translated");
+        said
     }
 
     fn request(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, request: &Request<'_>) {
@@ -242,32 +278,39 @@ impl Handler for Router {
     }
 
     fn closing(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, door: Door, close: &Close) {
+        self.closing_for(cx, id, close);
         self.farewell(cx, id, door, close);
     }
 
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.gone(cx, id);
+        self.tell_visits(cx);
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Timer) {
         match timer {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
+            Timer::Attendance => self.attendance_is_due(cx),
             Timer::Backend(key) => self.call_is_late(cx, key),
+            Timer::Watch => self.watch_is_due(cx),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);
                 self.fail_call(cx, key, fault);
             }
         }
+        self.tell_visits(cx);
     }
 
     fn done(&mut self, cx: &mut Context<'_, Self>, done: Done) {
         self.committed(cx, done);
+        self.tell_visits(cx);
     }
 
     fn peer(&mut self, cx: &mut Context<'_, Self>, from: LoopId, word: Word) {
         self.hear_word(cx, from, word);
+        self.tell_visits(cx);
     }
 
     fn draining(&mut self, cx: &mut Context<'_, Self>) {

@@ -13,6 +13,7 @@ use crate::base::timer::TimerId;
 use crate::codec::Codec;
 use crate::guard::rate::Budget;
 use crate::handler::{Close, Door, Opening, Peer};
+use crate::message::presence::WhoIsThere;
 use crate::message::record::{ClientInfo, Profile, UserCard};
 
 /// Who is on a connection.
@@ -125,6 +126,10 @@ struct Rare {
     closing: Option<Close>,
     /// What the request in progress wants resumed once its user is known.
     intended: Vec<Wish>,
+    /// Being closed by us, and why.
+    ended: Option<Close>,
+    /// Who is in a channel, for the reply to a subscription.
+    who_is_there: Option<Box<WhoIsThere>>,
     /// Namespaces of which all is heard.
     patterns: Vec<Box<str>>,
 }
@@ -217,12 +222,31 @@ impl Session {
         self.rare.get_or_insert_default().rest = Some(rest);
     }
 
+    /// It is being closed by us; the first reason counts.
+    pub(super) fn end_with(&mut self, close: &Close) {
+        self.rare.get_or_insert_default().ended.get_or_insert_with(|| close.clone());
+    }
+
+    /// Why we are closing it, or have.
+    pub(super) fn ended(&self) -> Option<&Close> {
+        self.rare.as_ref()?.ended.as_ref()
+    }
+
     pub(super) fn has_rest(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.rest.is_some())
     }
 
     pub(super) fn take_rest(&mut self) -> Option<Waiting> {
         self.rare.as_mut()?.rest.take()
+    }
+
+    /// Keeps who is in a channel for the reply to the subscription in progress.
+    pub(super) fn keep_who_is_there(&mut self, who: Box<WhoIsThere>) {
+        self.rare.get_or_insert_default().who_is_there = Some(who);
+    }
+
+    pub(super) fn take_who_is_there(&mut self) -> Option<Box<WhoIsThere>> {
+        self.rare.as_mut()?.who_is_there.take()
     }
 
     pub(super) fn user(&self) -> Option<&User> {

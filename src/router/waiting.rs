@@ -5,7 +5,8 @@
 use super::ask::{Ask, Event};
 use super::slots::FREE;
 use super::{
-    Router, accounts, admin, arrival, basics, calls, channels, chats, messages, revoked, tokens,
+    Router, accounts, admin, arrival, basics, calls, channels, chats, messages, presence, revoked,
+    tokens,
 };
 use crate::base::arena::Key;
 use crate::base::id::ConnectionId;
@@ -37,6 +38,7 @@ pub(super) enum Step {
     Channel(channels::Step),
     Chat(chats::Step),
     Message(messages::Step),
+    Presence(presence::Step),
     Token(tokens::Step),
 }
 
@@ -61,6 +63,7 @@ impl Router {
             Step::Channel(step) => channels::go_on(&mut ask, step, event),
             Step::Chat(step) => chats::go_on(&mut ask, step, event),
             Step::Message(step) => messages::go_on(&mut ask, step, event),
+            Step::Presence(step) => presence::go_on(&mut ask, step, event),
             Step::Token(step) => tokens::go_on(&mut ask, step, event),
         };
         self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
@@ -79,6 +82,7 @@ impl Router {
         match &call.step {
             Some(Step::Arrival(step)) => self.not_arrived(cx, call.connection, step),
             Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
+            Some(Step::Presence(step)) => self.not_watched(cx, call.connection, step),
             _ => {}
         }
         let request_id = call.request_id.as_deref();

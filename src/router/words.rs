@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::presence::words::{Attendance, Telling, Visit};
+pub use super::revoked::Revoked;
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
 use crate::guard::rate::Budget;
@@ -210,17 +212,6 @@ pub struct Heard {
     pub page: Option<Box<Page>>,
 }
 
-/// Which connections of a user a revocation cuts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revoked {
-    /// Those of these sessions.
-    Sessions(Vec<Id>),
-    /// Those of this token.
-    Token(Id),
-    /// All of them; these are the sessions that were live, and this is why.
-    User(Vec<Id>, Arc<str>),
-}
-
 /// What one loop says to another.
 #[derive(Debug)]
 pub enum Word {
@@ -335,6 +326,11 @@ pub enum Word {
         /// What.
         written: Box<Written>,
     },
+    /// To every loop: whether anybody listens to what happens.
+    Bus {
+        /// Whether.
+        subscribed: bool,
+    },
     /// For administrators.
     Admin(Box<AdminWord>),
     /// About calls of backends.
@@ -362,4 +358,6 @@ pub enum Word {
         /// Whether each is.
         there: Vec<bool>,
     },
+    /// Of who is there: see [`Attendance`].
+    Attendance(Box<Attendance>),
 }

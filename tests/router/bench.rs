@@ -130,8 +130,8 @@ impl Bench {
         }
     }
 
-    fn is_stopped(&self, id: ConnectionId) -> bool {
-        self.ends.values().any(|end| end.id == id && end.stopped)
+    fn is_stopped(&self, home: LoopId, id: ConnectionId) -> bool {
+        self.ends.values().any(|end| (end.home, end.id) == (home, id) && end.stopped)
     }
 
     /// The client takes nothing of what is sent to it.
@@ -147,6 +147,13 @@ impl Bench {
         let home = end.home;
         out.list.push(Output::Transmit(end.id));
         self.carry_out(home, out);
+    }
+
+    /// The connection breaks.
+    pub(crate) fn lose(&mut self, name: &str) {
+        let End { home, id, .. } = self.ends[name];
+        self.input(home, Input::Lost { connection: id });
+        self.settle();
     }
 
     /// The client sends no more.
@@ -187,7 +194,7 @@ impl Bench {
         while !out.list.is_empty() {
             for output in std::mem::take(&mut out.list) {
                 match output {
-                    Output::Transmit(id) if self.is_stopped(id) => {}
+                    Output::Transmit(id) if self.is_stopped(home, id) => {}
                     Output::Transmit(id) => {
                         let queued = self.engine(home).queued(id);
                         let bytes: Vec<u8> = queued.flatten().copied().collect();

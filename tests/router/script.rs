@@ -12,6 +12,7 @@
 //! ana >>> TEXT                       the Protobuf message of this request (`binary.rs`)
 //! ana |                              the client sends no more
 //! ana stops | reads                  takes nothing of what is sent to it | all of it
+//! ana drops                          the connection breaks
 //! fail full|unavailable              of the next commit
 //! pass 10s | 1500ms
 //! jobs wait | once | go              none is done | those there are, once | all, as ever
@@ -71,6 +72,7 @@ fn set(limits: &mut Limits, line: &str) {
     let (key, value) = line.split_once(' ').expect("set KEY VALUE");
     let value: u32 = value.parse().expect("a number");
     match key {
+        "alerts_connections" => limits.router.alerts.connections = Some(value),
         "actions_per_worker" => limits.router.calls.actions_per_worker = value,
         "in_flight_per_worker" => limits.router.calls.in_flight_per_worker = value,
         "cache_bytes" => limits.router.calls.cache_bytes = value as usize,
@@ -106,6 +108,7 @@ fn step(bench: &mut Bench, names: &mut Names, words: &[&str]) {
         (name, "|") => bench.finish(name),
         (name, "stops") => bench.stop(name),
         (name, "reads") => bench.read(name),
+        (name, "drops") => bench.lose(name),
         (name, what) => panic!("no such step: {name} {what}"),
     }
 }

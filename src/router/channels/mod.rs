@@ -13,14 +13,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(in crate::router) use access::may_hear;
-use access::may_listen;
+pub(in crate::router) use access::may_listen;
 pub(in crate::router) use page::{history, log_page, stored, stored_page};
 pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
 use super::words::{Wish, Word};
-use super::{After, Router};
+use super::{After, Router, presence};
 use crate::base::id::{ConnectionId, Id};
 use crate::handler::{Close, Context, Tag};
 use crate::hub::channels::{DURABLE_EPOCH, Page, Position, Since};
@@ -30,6 +30,7 @@ use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
 use crate::message::close::OVERLOADED;
 use crate::message::fault::{Code, Fault};
+use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
 use crate::store::{Found, Read, Written};
 
@@ -60,7 +61,7 @@ impl From<Step> for super::Step {
     }
 }
 
-fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
+pub(super) fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
     ChannelRef::parse(name).ok_or_else(|| {
         Fault::field("channel", "\"channel\" must be 1 to 128 of A-Z a-z 0-9 . _ : -")
     })
@@ -88,6 +89,19 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
         return subscribed(ask, &name, &position, since.is_some().then_some(true), &[], false);
     }
     let new = enter(ask, &channel, since.is_some())?;
+    if presence::wants(ask, &channel, request.presence) {
+        return presence::watch(ask, channel, new, since);
+    }
+    stand_there(ask, channel, new, since)
+}
+
+/// Asks where the channel stands.
+pub(super) fn stand_there(
+    ask: &mut Ask<'_, '_>,
+    channel: Channel,
+    new: bool,
+    since: Option<Box<Since>>,
+) -> Outcome {
     if let Channel::Room(chat) = channel {
         return read_log(ask, chat, since);
     }
@@ -316,6 +330,8 @@ struct Subscribed<'a> {
     recovered: Option<bool>,
     events: Vec<&'a RawValue>,
     more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence: Option<Box<WhoIsThere>>,
 }
 
 fn subscribed(
@@ -326,6 +342,8 @@ fn subscribed(
     events: &[(u64, Frame)],
     more: bool,
 ) -> Outcome {
+    ask.router.subscribed_to(ask.cx, ask.connection, channel);
     let (offset, epoch, events) = (position.offset, &*position.epoch, page::raw(events)?);
-    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
+    let presence = ask.session_mut()?.take_who_is_there();
+    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, presence })
 }

@@ -18,6 +18,8 @@ mod basics;
 #[macro_use]
 mod channels;
 #[macro_use]
+mod presence;
+#[macro_use]
 mod calls;
 #[macro_use]
 mod admin;
@@ -30,4 +32,4 @@ use crate::message::fault::Fault;
 use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
 
-account_rows! { chat_rows message_rows basic_rows channel_rows call_rows admin_rows verbs; 'a; }
+account_rows! { chat_rows message_rows basic_rows channel_rows presence_rows call_rows admin_rows verbs; 'a; }
