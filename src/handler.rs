@@ -5,6 +5,7 @@
 //! There is one handler per loop, made by a factory; it never blocks and shares nothing. The
 //! messaging server is one handler, `examples/echo.rs` another.
 
+mod effect;
 mod told;
 
 use std::borrow::Cow;
@@ -12,6 +13,8 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::time::Duration;
 
+pub(crate) use effect::Back;
+pub use effect::{Effect, TimerKey};
 pub use told::{Accept, Door, Kind, Message, Opening, Peer, Upgrade};
 
 use crate::base::id::{ConnectionId, LoopId};
@@ -105,6 +108,12 @@ pub trait Handler: Sized + Send {
         let _ = (cx, connection, door, close);
     }
 
+    /// Everything that was queued for the connection at [`Context::when_sent`] is with the kernel.
+    /// That is not yet with the peer.
+    fn sent(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId) {
+        let _ = (cx, connection);
+    }
+
     /// The connection is gone; its id finds nothing any more. Told once for each `open`.
     fn closed(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId) {
         let _ = (cx, connection);
@@ -188,89 +197,6 @@ impl Close {
     pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { code, reason: reason.into(), retry_ms: None }
     }
-}
-
-/// What a handler asked for: a closed list that the engine carries out in order.
-#[derive(Debug)]
-pub enum Effect<H: Handler> {
-    /// Send to a connection of this loop.
-    Send {
-        /// To whom.
-        to: ConnectionId,
-        /// What.
-        segment: Segment,
-        /// For its queue.
-        tag: Tag,
-    },
-    /// Send to many connections of this loop.
-    Broadcast {
-        /// To whom: a part of what [`Context::broadcast`] was given in this call.
-        to: Range<usize>,
-        /// What.
-        frame: Common,
-        /// For their queues.
-        tag: Tag,
-    },
-    /// Answer the request that the connection waits with.
-    Respond {
-        /// To whom.
-        to: ConnectionId,
-        /// What.
-        response: Box<Response>,
-    },
-    /// Close with a code, after what is queued.
-    Close {
-        /// Whom.
-        connection: ConnectionId,
-        /// Why.
-        close: Close,
-    },
-    /// Close without a word, after what is queued.
-    Finish {
-        /// Whom.
-        connection: ConnectionId,
-    },
-    /// Hand over no more messages of this connection, or go on.
-    Pause {
-        /// Whom.
-        connection: ConnectionId,
-        /// Stop, or go on.
-        paused: bool,
-    },
-    /// Let messages be this long from now on.
-    Limit {
-        /// Whose.
-        connection: ConnectionId,
-        /// How long.
-        message_bytes: usize,
-    },
-    /// Work for a worker.
-    Job(H::Job),
-    /// A word to a loop.
-    Peer {
-        /// Which.
-        to: LoopId,
-        /// What.
-        message: H::Peer,
-    },
-}
-
-/// Whose deadline it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimerKey<T> {
-    /// The engine's, of a connection.
-    Transport(ConnectionId),
-    /// The handler's.
-    Handler(T),
-}
-
-/// The message being handled goes back: the one effect that is not listed, for it is the only one
-/// of so many messages that a list costs more than what it is of.
-#[derive(Debug)]
-pub(crate) struct Back {
-    pub(crate) to: ConnectionId,
-    pub(crate) part: Range<usize>,
-    pub(crate) tag: Tag,
 }
 
 /// The moment in which a handler is called, and everything it can do in it.
@@ -361,6 +287,13 @@ impl<H: Handler> Context<'_, H> {
     /// Lets messages of `connection` be up to `message_bytes` long from now on.
     pub fn limit(&mut self, connection: ConnectionId, message_bytes: usize) {
         self.effects.push(Effect::Limit { connection, message_bytes });
+    }
+
+    /// Calls [`Handler::sent`] when the kernel has taken everything queued for `connection` until
+    /// now; asked again before, only the later moment counts. Never, when the connection ends first
+    /// or what is queued is given up.
+    pub fn when_sent(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::WhenSent { connection });
     }
 
     /// Has `job` done by a worker; its end comes as [`Handler::done`].

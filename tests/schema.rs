@@ -34,7 +34,7 @@ fn declared(parameter: &Parameter) -> String {
     let presence = match parameter.presence() {
         Presence::Required | Presence::Implicit => "",
         Presence::Optional => "optional ",
-        Presence::Repeated => "repeated ",
+        Presence::Repeated | Presence::Listed => "repeated ",
     };
     format!("{presence}{name} {} = {};", parameter.name, parameter.tag)
 }
@@ -102,7 +102,11 @@ fn every_parameter_is_in_the_schema_and_nothing_else() {
 fn numbers_are_where_the_readme_says() {
     for verb in Verb::ALL {
         let tag = verb.tag();
-        assert!(tag == 4 || (10..100).contains(&tag) || tag > 100, "{}: {tag}", verb.word());
+        assert!(
+            (1..=4).contains(&tag) || (10..100).contains(&tag) || tag > 100,
+            "{}: {tag}",
+            verb.word()
+        );
         for (place, parameter) in verb.parameters().iter().enumerate() {
             assert_eq!(parameter.tag as usize, place + 1, "{}.{}", verb.word(), parameter.name);
         }
@@ -175,7 +179,7 @@ fn sample(parameter: &Parameter, field: &FieldDescriptor) -> (serde_json::Value,
         Value::Message(message)
     };
     match (parameter.kind(), parameter.presence()) {
-        (Kind::Text, Presence::Repeated) => (
+        (Kind::Text, Presence::Repeated | Presence::Listed) => (
             serde_json::json!([name, "é"]),
             Value::List(vec![Value::String(name.into()), Value::String("é".into())]),
         ),

@@ -192,6 +192,30 @@ pub const KEYS: &[Key] = &[
         "elements of a page, whatever was asked",
     ),
     key(
+        "limits.inbox_events",
+        Count(|c| &mut c.router.inbox.events),
+        (1, MILLION),
+        "events kept in the inbox of a user; more: the oldest goes, `gap` tells who missed it",
+    ),
+    key(
+        "limits.inbox_age_ms",
+        Time(|c| &mut c.router.inbox.age_ms),
+        (1000, 3650 * DAY_MS),
+        "their age; older: the same",
+    ),
+    key(
+        "limits.inbox_notifications",
+        Count(|c| &mut c.router.inbox.notifications),
+        (1, MILLION),
+        "notifications kept for a user; more: the oldest goes",
+    ),
+    key(
+        "limits.inbox_devices",
+        Count(|c| &mut c.router.inbox.devices),
+        (1, 10_000),
+        "devices of a user with a cursor; more: the one idle longest begins anew",
+    ),
+    key(
         "limits.logins_per_minute",
         Limit(|c| &mut c.guard.logins_per_minute),
         (1, MILLION),

@@ -123,6 +123,7 @@ impl<H: Handler> Engine<H> {
                     found.transport.limit(message_bytes);
                 }
             }
+            Effect::WhenSent { connection } => self.await_sent(now, connection, out),
             Effect::Job(job) => out.list.push(Output::Job(job)),
             Effect::Peer { to, message } if to == self.here => self.local.push_back(message),
             Effect::Peer { to, message } => out.list.push(Output::Peer { to, message }),
@@ -259,6 +260,7 @@ impl<H: Handler> Engine<H> {
         self.metrics.slow_consumers.add(1);
         let before = found.outbox.bytes();
         found.outbox.clear();
+        found.set_awaited(None);
         self.metrics.queued_bytes.add(found.outbox.bytes() as i64 - before as i64);
         self.close(now, id, Close::new(SLOW_CONSUMER, "slow consumer"), out);
     }

@@ -25,6 +25,7 @@ mod panicked;
 mod receive;
 mod run;
 mod secure;
+mod sent;
 mod transport;
 mod unfinished;
 mod upgrade;
@@ -179,8 +180,7 @@ impl<H: Handler> Engine<H> {
         send: impl FnOnce(&[u8]) -> Result<usize, E>,
     ) -> Option<(usize, Result<usize, E>)> {
         let found = self.connections.get_mut(connection)?;
-        if found.stage != connection::Stage::Open || found.throttled || found.over_since().is_some()
-        {
+        if found.stage != connection::Stage::Open || found.throttled || found.is_watched() {
             return None;
         }
         let only = found.outbox.only()?;
@@ -199,30 +199,6 @@ impl<H: Handler> Engine<H> {
     #[must_use]
     pub fn queued_bytes(&self, connection: ConnectionId) -> usize {
         self.connections.get(connection).map_or(0, |found| found.outbox.bytes())
-    }
-
-    /// The first `bytes` of what is queued were sent.
-    pub fn sent(&mut self, now: Now, connection: ConnectionId, bytes: usize, out: &mut Outputs<H>) {
-        let Some(found) = self.connections.get_mut(connection) else { return };
-        if bytes > 0 {
-            found.was_given(now);
-            self.metrics.sent_bytes.add(bytes as u64);
-            self.metrics.queued_bytes.add(-(bytes as i64));
-        }
-        found.outbox.sent(bytes, &mut self.spares);
-        let slow = found.over_since().is_some() || found.throttled;
-        if slow || found.stage != connection::Stage::Open {
-            self.touched.push(connection);
-            self.settle(now, out);
-        }
-    }
-
-    /// The kernel did not take this rest of what was lent: it goes out before anything queued.
-    pub fn refused(&mut self, connection: ConnectionId, rest: &[u8]) {
-        if let Some(found) = self.connections.get_mut(connection) {
-            found.outbox.push_front(rest);
-            self.metrics.queued_bytes.add(rest.len() as i64);
-        }
     }
 
     /// How many connections there are.

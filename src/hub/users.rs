@@ -115,6 +115,12 @@ impl<B> UserHomes<B> {
         }
     }
 
+    /// All connections of the user, on whatever loop.
+    #[must_use]
+    pub fn connections(&self, user: &UserId) -> &[Address] {
+        self.homes.get(user).map(|home| home.connections.as_slice()).unwrap_or_default()
+    }
+
     fn forget_idle(&mut self, now: Duration) {
         while let Some((since, _)) = self.idle.front()
             && *since + FORGET_AFTER <= now

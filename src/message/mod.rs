@@ -6,6 +6,7 @@
 pub mod client;
 pub mod close;
 pub mod fault;
+pub mod inbox;
 pub mod json;
 pub mod record;
 pub mod server;

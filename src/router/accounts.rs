@@ -90,10 +90,12 @@ pub(super) fn register(ask: &mut Ask<'_, '_>, request: &client::Register<'_>) ->
     {
         return Err(bad_name("display_name"));
     }
+    let client = client_info(request.client_info.as_ref())?;
+    ask.session_mut()?.announce(client.as_ref(), request.acks);
     let step = Step::Register {
         username: Arc::from(request.username.as_str()),
         display_name: request.display_name.as_ref().map(|name| Arc::from(name.as_str())),
-        client: client_info(request.client_info.as_ref())?,
+        client,
     };
     ask.password(PasswordTask::Hash(request.password.expose().into()), step)
 }
@@ -105,6 +107,7 @@ pub(super) fn bad_name(field: &'static str) -> Fault {
 /// Puts the user of an account on the connection.
 pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outcome {
     let client = client_info(request.client_info.as_ref())?;
+    ask.session_mut()?.announce(client.as_ref(), request.acks);
     let account: Box<str> = names::fold(&request.username).into();
     if !names::valid_username(&request.username)
         || !names::valid_password(request.password.expose())

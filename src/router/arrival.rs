@@ -16,7 +16,8 @@ use crate::hub::Channel;
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
 use crate::message::record::Profile;
-use crate::store::{Found, Read};
+use crate::store::inbox::{InboxWrite, Place};
+use crate::store::{Found, Read, Write, Written};
 
 /// How far the arrival is, and what its reply will say.
 #[derive(Debug)]
@@ -28,6 +29,10 @@ pub(super) struct Step {
     budget: Option<std::sync::Arc<crate::guard::rate::Budget>>,
     /// Homes that have not answered yet.
     homes: usize,
+    /// What was found, until it is used.
+    chats: Vec<Id>,
+    /// Where the device stands in the inbox.
+    place: Option<Place>,
 }
 
 impl Step {
@@ -35,6 +40,13 @@ impl Step {
     pub(super) fn heard_home(&mut self) -> bool {
         self.homes = self.homes.saturating_sub(1);
         self.homes == 0
+    }
+
+    /// Whether it only waits for the cursor of a new device, which can be told later.
+    pub(super) fn goes_on_after(&self, fault: &Fault) -> bool {
+        self.place.is_some_and(|place| !place.known)
+            && self.homes == 0
+            && matches!(fault.code, Code::StorageFull | Code::StorageUnavailable | Code::Overloaded)
     }
 }
 
@@ -67,7 +79,8 @@ pub(super) fn begin(
     ask.session_mut()?.who = arriving;
     ask.router.local_users.add(&user, connection);
     let (home, address) = (ask.router.homes.of_user(&user), ask.address());
-    let step = Step { identity, profile, tokens: issued, budget: None, homes: 0 };
+    let (chats, place) = (Vec::new(), None);
+    let step = Step { identity, profile, tokens: issued, budget: None, homes: 0, chats, place };
     ask.tell(home, step, |call| Word::Attach { call, user, connection: address, limited })
 }
 
@@ -107,7 +120,7 @@ pub(super) fn replace_identity(
     let after = expiry(cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
     user.identity = identity;
-    user.display_name = profile.display_name;
+    user.set_display_name(profile.display_name);
 }
 
 /// How long a connection may stay after `now` with a token that ends at `exp`.
@@ -127,20 +140,35 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
             Err(Fault::new(Code::Forbidden, "too many connections of this user"))
         }
         Event::Attached(Some(budget)) => {
-            let user = step.identity.user.clone();
+            let (user, device) = (step.identity.user.clone(), device(ask)?);
             step.budget = Some(budget);
-            ask.read(Read::ChatIds { user }, step)
+            ask.read(Read::Arrival { user, device }, step)
         }
-        Event::Found(Found::ChatIds(chats)) => listen(ask, step, chats),
+        Event::Found(Found::Arrival { chats, place }) => {
+            (step.chats, step.place) = (chats, Some(place));
+            if place.known {
+                return listen(ask, step);
+            }
+            // From now on it has a cursor, whatever other devices do.
+            let (user, device) = (step.identity.user.clone(), device(ask)?);
+            let bounds = ask.router.config.inbox;
+            ask.write(Write::Inbox(InboxWrite::Open { user, device, bounds }), step)
+        }
+        Event::Written(Written::Inbox(_)) | Event::Unstored => listen(ask, step),
         Event::Listening(_) => arrive(ask, step),
         event => Err(unexpected(&event)),
     }
 }
 
+/// The name of the cursor that is to be used.
+fn device(ask: &Ask<'_, '_>) -> Result<std::sync::Arc<str>, Fault> {
+    ask.session()?.stranger.as_ref().map(|stranger| stranger.wish.device()).ok_or_else(gone)
+}
+
 /// Subscribes to the chats; what changed since they were looked up comes on top. What is for the
 /// user alone finds its way by the user's home, and needs no subscription.
-fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome {
-    let id = ask.connection;
+fn listen(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
+    let (id, mut chats) = (ask.connection, std::mem::take(&mut step.chats));
     let Who::Arriving(arriving) = &mut ask.session_mut()?.who else { return Err(gone()) };
     let Arriving::Reading(changes) = std::mem::replace(&mut arriving.1, Arriving::Listening) else {
         return Err(gone());
@@ -176,7 +204,7 @@ fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome 
 /// Everything stands: the connection is the user's.
 fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let id = ask.connection;
-    let Step { identity, profile, tokens, budget: Some(budget), .. } = step else {
+    let Step { identity, profile, tokens, budget: Some(budget), place, .. } = step else {
         return Err(gone());
     };
     let expired_close_ms = ask.router.auth.expired_close_ms;
@@ -184,9 +212,12 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let expiry = Some(ask.cx.set_timer(after, Timer::Expiry(id)));
     let session = ask.session_mut()?;
     let display_name = profile.display_name;
-    session.who = Who::User(Box::new(User { identity, display_name, budget, expiry }));
+    session.who = Who::User(Box::new(User::new(identity, display_name, budget, expiry)));
     session.by_upgrade = false;
-    let timer = session.stranger.take().and_then(|stranger| stranger.timer);
+    let (timer, wish) = match session.stranger.take() {
+        Some(stranger) => (stranger.timer, stranger.wish),
+        None => Default::default(),
+    };
     let numbers = session.channels.clone();
     for number in numbers {
         ask.router.subscriptions.release(number, id);
@@ -196,6 +227,7 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     }
     ask.router.metrics.users.add(1);
     ask.cx.limit(id, ask.router.config.message_bytes);
+    ask.router.open_inbox(ask.cx, id, wish, place.unwrap_or_default());
     reply(ask, tokens.as_ref())
 }
 
@@ -229,6 +261,7 @@ impl Router {
             }
         };
         session.chosen = 0;
+        session.drop_course();
         let numbers = std::mem::take(&mut session.channels);
         self.local_users.remove(&user, id);
         self.unsubscribe_all(cx, id, numbers);

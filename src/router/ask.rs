@@ -43,6 +43,8 @@ pub(super) enum Event {
     Listening(Vec<Position>),
     Published(Position),
     There,
+    /// What was to be stored was not; it goes on without.
+    Unstored,
 }
 
 /// A request of a connection.
@@ -209,7 +211,8 @@ pub(super) fn event(result: Finished) -> Result<Event, Fault> {
         Finished::Found(found) => found.map(Event::Found).map_err(|e| refused(&e)),
         Finished::Hashed(hash) => Ok(Event::Hashed(hash)),
         Finished::Verified(right) => Ok(Event::Verified(right)),
-        Finished::Overloaded => Err(overloaded()),
+        // Told before, to whom it is for.
+        Finished::Kept(_) | Finished::Overloaded => Err(overloaded()),
     }
 }
 
@@ -249,6 +252,7 @@ pub(super) fn refused(error: &store::Error) -> Fault {
         }
         Refusal::SessionOver => Fault::new(TokenRevoked, "the session is over"),
         Refusal::Deleted => Fault::new(Conflict, "the message is deleted"),
+        Refusal::NoNotification => Fault::new(NotFound, "no such notification"),
         Refusal::Oneself => Fault::field("other_user_id", "a DM needs another user"),
     }
 }

@@ -77,11 +77,8 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
         request.since.as_ref().map(|since| (since.offset, since.epoch.as_str().into()));
     match channel {
         Channel::Room(chat) => return read_log(ask, chat, since),
-        // The inbox holds nothing yet, and whatever comes finds its user anyway.
-        Channel::User(_) => {
-            let position = Position { offset: 0, epoch: DURABLE_EPOCH.into() };
-            return subscribed(ask, &channel, &position, since.as_ref(), Vec::new(), false);
-        }
+        // Whatever comes finds its user anyway: only what was before is read.
+        Channel::User(_) => return super::inbox_log::subscribe(ask, since),
         Channel::Named(_) => {}
     }
     let id = ask.connection;

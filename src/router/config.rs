@@ -1,5 +1,7 @@
 //! The limits of what is said. Sizes in bytes, times in milliseconds; `None` is no limit.
 
+use crate::store::inbox::Bounds;
+
 /// What a client may say, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -19,6 +21,8 @@ pub struct Config {
     pub channels_per_connection: Option<u32>,
     /// Elements of a page (300). Effect: the page is that long.
     pub history_page: u32,
+    /// How much is kept in the inbox of a user.
+    pub inbox: Bounds,
     /// How long a worker may take (30 s). Effect: `storage_unavailable`.
     pub job_timeout_ms: u64,
     /// Whether errors say what to type instead.
@@ -35,6 +39,7 @@ impl Default for Config {
             heartbeat_ms: 30_000,
             channels_per_connection: Some(128),
             history_page: 300,
+            inbox: Bounds::default(),
             job_timeout_ms: 30_000,
             hints: true,
         }

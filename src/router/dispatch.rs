@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{Lane, Waiting};
-use super::{Router, accounts, basics, channels, chats, messages, tokens};
+use super::{Router, accounts, basics, channels, chats, messages, notifications, sending, tokens};
 use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::guard::rate::Class;
@@ -78,7 +78,10 @@ impl Router {
 
     fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
         match decoded {
-            Ok(Decoded { request: Request::Message(_), .. }) => Lane::Store,
+            Ok(Decoded {
+                request: Request::Message(_) | Request::Send(_) | Request::EventAck(_),
+                ..
+            }) => Lane::Store,
             // With one loop every channel is at home here.
             Ok(Decoded { request: Request::Publish(_) | Request::Typing(_), .. })
                 if self.homes.len() == 1 =>
@@ -325,6 +328,13 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::Subscribe(request) => channels::subscribe(ask, &request),
         Request::Unsubscribe(request) => channels::unsubscribe(ask, &request),
         Request::Publish(request) => channels::publish(ask, &request),
+        Request::EventAck(request) => sending::event_ack(ask, &request),
+        Request::Broadcast(request) => sending::broadcast(ask, &request),
+        Request::Send(request) => sending::send(ask, &request),
+        Request::CreateNotification(request) => notifications::create_notification(ask, &request),
+        Request::GetNotifications(request) => notifications::get_notifications(ask, &request),
+        Request::MarkAsRead(request) => notifications::mark_as_read(ask, &request),
+        Request::MarkAllAsRead(_) => notifications::mark_all_as_read(ask),
     }
 }
 

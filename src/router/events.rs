@@ -25,6 +25,9 @@ impl Router {
     /// A worker has finished. What was stored is told to the members first, from here, the home of
     /// its channel; then whoever waits hears of it.
     pub(super) fn committed(&mut self, cx: &mut Context<'_, Self>, done: Done) {
+        if let Finished::Kept(kept) = done.result {
+            return self.kept(cx, kept, done.by);
+        }
         let Finished::Written(Ok(written)) = &done.result else { return self.finished(cx, done) };
         let Some(chat) = chat_of(written) else { return self.finished(cx, done) };
         self.tell_members(cx, chat, written, done.by);
@@ -71,7 +74,7 @@ impl Router {
             Written::Deleted { logged, .. } | Written::Read { logged, .. } => {
                 frames.extend(logged.iter().map(|logged| encode(cx, &name, logged)));
             }
-            Written::SignedIn { .. } | Written::Revoked { .. } => {}
+            Written::SignedIn { .. } | Written::Revoked { .. } | Written::Inbox(_) => {}
         }
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);

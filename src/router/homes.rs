@@ -46,6 +46,8 @@ impl Router {
             }
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
+            Word::Inbox(parcel) => self.hand_over(cx, &parcel),
+            Word::Broadcast(broadcast) => self.broadcast(cx, *broadcast),
             Word::Written { call, written } => self.written(cx, call, *written),
             Word::Revoked { user, which, except } => {
                 self.revoked(cx, user.as_ref(), &which, except);

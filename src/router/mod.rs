@@ -16,23 +16,30 @@ mod dispatch;
 mod door;
 mod events;
 mod homes;
+mod inbox;
+mod inbox_log;
 mod messages;
 mod metrics;
+mod notifications;
+mod parts;
+mod sending;
 mod session;
 mod slots;
 mod tokens;
 pub mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use config::Config;
 pub use metrics::Metrics;
+pub use parts::Parts;
 pub use words::{Done, Job, Word};
 
 use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
-use crate::base::id::{Address, ConnectionId, LoopId};
+use crate::base::id::{Address, ConnectionId, LoopId, UserId};
 use crate::base::timer::TimerId;
 use crate::guard;
 use crate::guard::login::Logins;
@@ -79,6 +86,8 @@ pub struct Router {
     user_homes: UserHomes<Budget>,
     budgets: Budgets,
     logins: Logins,
+    /// Of inboxes, by user and device: those that moved and are not stored yet.
+    cursors: BTreeMap<(UserId, Arc<str>), u64>,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -87,28 +96,6 @@ impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Router").field("sessions", &self.sessions.len()).finish_non_exhaustive()
     }
-}
-
-/// What a router is made of. Each loop gets its own.
-pub struct Parts {
-    /// Limits of what is said.
-    pub config: Config,
-    /// How long tokens live.
-    pub auth: auth::Config,
-    /// Rates and counts.
-    pub guard: guard::Config,
-    /// Which loop owns what; the same on every loop.
-    pub homes: Homes,
-    /// Makes and checks tokens.
-    pub tokens: Arc<dyn Tokens>,
-    /// For refresh tokens.
-    pub secrets: Box<dyn Secrets>,
-    /// Which pages may connect.
-    pub origins: Arc<Origins>,
-    /// What is answered over plain HTTP.
-    pub endpoints: Box<dyn Endpoints>,
-    /// For hash maps whose keys strangers choose.
-    pub seed: u64,
 }
 
 /// A publication that was numbered and answered; its event follows the answer.
@@ -140,8 +127,13 @@ enum Step {
     Arrival(Box<arrival::Step>),
     Basic(basics::Step),
     Channel(channels::Step),
+    InboxLog(inbox_log::Step),
     Chat(chats::Step),
     Message(messages::Step),
+    Notification(notifications::Step),
+    Sending(sending::Step),
+    /// Not of a request: the inbox of this user is being read for the connection.
+    CatchUp(UserId),
     Token(tokens::Step),
 }
 
@@ -154,6 +146,8 @@ pub enum Timer {
     Expiry(ConnectionId),
     /// Something took too long.
     Call(Key),
+    /// Cursors of inboxes are to be stored.
+    Cursors,
 }
 
 impl Router {
@@ -182,6 +176,7 @@ impl Router {
             budgets: Budgets::new(&guard),
             logins: Logins::new(&guard, seed),
             guard,
+            cursors: BTreeMap::new(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
@@ -266,6 +261,10 @@ impl Handler for Router {
         self.farewell(cx, id, door, close);
     }
 
+    fn sent(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        self.went_out(cx, id);
+    }
+
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.leave(cx, id);
         if let Some(session) = self.sessions.remove(id) {
@@ -286,6 +285,7 @@ impl Handler for Router {
                 self.metrics.job_timeouts.add(1);
                 self.fail_call(cx, key, fault);
             }
+            Timer::Cursors => self.save_cursors(cx),
         }
     }
 
@@ -298,7 +298,7 @@ impl Handler for Router {
     }
 
     fn draining(&mut self, cx: &mut Context<'_, Self>) {
-        let _ = cx;
+        self.save_cursors(cx);
         self.endpoints.draining();
     }
 
@@ -327,6 +327,9 @@ impl Router {
         let Some(Call { connection, slot, verb, request_id, step: Some(step), .. }) = call else {
             return tokens::unattended(self, cx, None, event);
         };
+        if let Step::CatchUp(whose) = &step {
+            return self.caught_up(cx, connection, whose, Some(event));
+        }
         if self.sessions.get(connection).is_none() {
             return tokens::unattended(self, cx, Some(&step), event);
         }
@@ -337,8 +340,12 @@ impl Router {
             Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
             Step::Basic(step) => basics::go_on(&mut ask, step, event),
             Step::Channel(step) => channels::go_on(&mut ask, step, event),
+            Step::InboxLog(step) => inbox_log::go_on(&mut ask, step, event),
             Step::Chat(step) => chats::go_on(&mut ask, step, event),
             Step::Message(step) => messages::go_on(&mut ask, step, event),
+            Step::Notification(step) => notifications::go_on(&mut ask, step, event),
+            Step::Sending(step) => sending::go_on(&mut ask, step, event),
+            Step::CatchUp(_) => return,
             Step::Token(step) => tokens::go_on(&mut ask, step, event),
         };
         self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
@@ -351,7 +358,15 @@ impl Router {
         key: Key,
         fault: crate::message::fault::Fault,
     ) {
+        if let Some(Call { step: Some(Step::Arrival(step)), .. }) = self.calls.get(key)
+            && step.goes_on_after(&fault)
+        {
+            return self.hear_event(cx, key, Event::Unstored);
+        }
         let Some(call) = self.take_call(cx, key) else { return };
+        if let Some(Step::CatchUp(whose)) = &call.step {
+            return self.caught_up(cx, call.connection, whose, None);
+        }
         let fault = match &call.step {
             Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
             Some(Step::Account(step)) => accounts::fault(step, fault),

@@ -43,7 +43,8 @@ impl From<Step> for super::Step {
 
 /// A token is shown: the user arrives, or the token is renewed in place.
 pub(super) fn auth(ask: &mut Ask<'_, '_>, request: &client::Auth<'_>) -> Outcome {
-    accounts::client_info(request.client_info.as_ref())?;
+    let client = accounts::client_info(request.client_info.as_ref())?;
+    ask.session_mut()?.announce(client.as_ref(), request.acks);
     let verdict = ask.router.tokens.verify(ask.cx.now, request.token.expose());
     let claims = verdict.map_err(|error| token_fault(ask, error))?;
     if let Some(user) = ask.session()?.user()

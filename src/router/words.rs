@@ -1,8 +1,12 @@
 //! What loops say to each other, and what they have workers do: two closed lists.
 
+mod parcel;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use parcel::{Broadcast, Parcel};
 
 use crate::auth::Passwords;
 use crate::base::arena::Key;
@@ -14,6 +18,7 @@ use crate::hub::channels::Position;
 use crate::hub::homes::Homes;
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
+use crate::store::inbox::Kept;
 use crate::store::{self, Found, Read, Reader, Store, Write, Written};
 
 /// A request that waits for something, wherever that is.
@@ -92,6 +97,9 @@ pub enum Finished {
     Hashed(Option<Arc<str>>),
     /// Of comparing.
     Verified(bool),
+    /// What connections of users hear of a write, all at home on one loop; the end of the write is
+    /// another [`Done`], and comes to whoever waits.
+    Kept(Vec<Kept>),
     /// The queue of the workers is full.
     Overloaded,
 }
@@ -124,6 +132,9 @@ impl Done {
                 Some(chat) => homes.of_channel(&Channel::Room(chat)),
                 None => self.call.home,
             },
+            Finished::Kept(kept) => {
+                kept.first().map_or(self.call.home, |kept| homes.of_user(&kept.user))
+            }
             _ => self.call.home,
         }
     }
@@ -138,12 +149,13 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
             Some(*chat)
         }
         Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. } | Written::Revoked { .. } => None,
+        Written::SignedIn { .. } | Written::Revoked { .. } | Written::Inbox(_) => None,
     }
 }
 
-/// Commits a batch of writes and gives their ends in order; what is no write is left out.
-pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>) -> Vec<Done> {
+/// Commits a batch of writes and gives their ends in order; what is no write is left out. What went
+/// into inboxes is told before the end of its write, to the home of each user.
+pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>, homes: &Homes) -> Vec<Done> {
     let (mut waiting, mut batch) = (Vec::new(), Vec::new());
     for job in jobs {
         if let Job::Write { call, by, write } = job {
@@ -154,8 +166,30 @@ pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>) -> Vec<Done> {
     let mut results = Vec::with_capacity(batch.len());
     store.commit(now, &batch, &mut results);
     debug_assert_eq!(results.len(), batch.len(), "one end for each write");
-    let end = |((call, by), result)| Done { call, by: Some(by), result: Finished::Written(result) };
-    waiting.into_iter().zip(results).map(end).collect()
+    let mut ends = Vec::with_capacity(results.len());
+    for ((call, by), mut result) in waiting.into_iter().zip(results) {
+        if let Ok(Written::Inbox(written)) = &mut result {
+            let kept = by_home(written.take_kept(), homes);
+            ends.extend(kept.into_iter().filter(|kept| !kept.is_empty()).map(|kept| Done {
+                call,
+                by: Some(by),
+                result: Finished::Kept(kept),
+            }));
+        }
+        ends.push(Done { call, by: Some(by), result: Finished::Written(result) });
+    }
+    ends
+}
+
+fn by_home(kept: Vec<Kept>, homes: &Homes) -> Vec<Vec<Kept>> {
+    if kept.len() <= 1 {
+        return vec![kept];
+    }
+    let mut sorted = vec![Vec::new(); homes.len()];
+    for kept in kept {
+        sorted[usize::from(homes.of_user(&kept.user).0)].push(kept);
+    }
+    sorted
 }
 
 /// Does one read.
@@ -313,6 +347,10 @@ pub enum Word {
     Ephemeral(Box<Delivery>),
     /// From the home of a channel: for the subscribers.
     Deliver(Box<Delivery>),
+    /// From the home of a user: for the user's connections.
+    Inbox(Box<Parcel>),
+    /// To every loop: for everybody there.
+    Broadcast(Box<Broadcast>),
     /// From the home of a chat: what came of a write.
     Written {
         /// Who waits.

@@ -12,6 +12,7 @@
 //! - An event of the log that tells of a message shows the message as it stands when the log is read.
 //! - `null` as metadata is none.
 
+pub mod inbox;
 pub mod memory;
 mod read;
 #[cfg(feature = "sqlite")]
@@ -96,6 +97,8 @@ pub enum Refusal {
     Deleted,
     /// A DM with oneself.
     Oneself,
+    /// No such notification of this user.
+    NoNotification,
 }
 
 /// How long what has ended (sessions, refresh and access tokens) is remembered, milliseconds.

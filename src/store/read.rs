@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::inbox::{InboxFound, InboxRead, Place};
 use super::write::Logged;
 use crate::base::id::{Id, UserId};
 use crate::message::record::{ChatMessage, ChatView, Profile, RoomListing, Session};
@@ -54,6 +55,13 @@ pub enum Read {
         /// Whose.
         user: UserId,
     },
+    /// What a user who arrives on a device has to be told of → [`Found::Arrival`].
+    Arrival {
+        /// Who.
+        user: UserId,
+        /// Which device.
+        device: Arc<str>,
+    },
     /// The chats of a user, the one with the newest message first → [`Found::Chats`].
     Chats {
         /// Whose.
@@ -95,6 +103,8 @@ pub enum Read {
         /// At most this many.
         limit: u32,
     },
+    /// Something of what is kept for a user → [`Found::Inbox`].
+    Inbox(InboxRead),
 }
 
 /// What a read found.
@@ -115,6 +125,13 @@ pub enum Found {
     Users(Vec<Profile>),
     /// Ids of chats.
     ChatIds(Vec<Id>),
+    /// What a user who arrives has to be told of.
+    Arrival {
+        /// The ids of the user's chats.
+        chats: Vec<Id>,
+        /// Where the device stands in the inbox.
+        place: Place,
+    },
     /// Chats.
     Chats(Vec<ChatView>),
     /// Rooms, and whether there are more after the last.
@@ -140,4 +157,6 @@ pub enum Found {
         /// Whether there are more after the page.
         more: bool,
     },
+    /// Something of what is kept for a user.
+    Inbox(InboxFound),
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::inbox::{InboxWrite, InboxWritten};
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
 use crate::message::record::{
@@ -247,6 +248,8 @@ pub enum Write {
         /// Up to which.
         seq: u64,
     },
+    /// Something that is kept for users → [`Written::Inbox`].
+    Inbox(InboxWrite),
 }
 
 /// An event as it went into the log of its channel.
@@ -331,4 +334,6 @@ pub enum Written {
         /// `read`, when the mark moved.
         logged: Option<Logged>,
     },
+    /// Something that is kept for users.
+    Inbox(Box<InboxWritten>),
 }

@@ -5,6 +5,7 @@
 
 mod crash;
 mod doors;
+mod inbox;
 mod rooms;
 mod server;
 mod tls;

@@ -57,6 +57,8 @@ fn set(limits: &mut Limits, line: &str) {
     let value: u32 = value.parse().expect("a number");
     match key {
         "connections_per_user" => limits.guard.connections_per_user = Some(value),
+        "inbox_events" => limits.router.inbox.events = value,
+        "history_page" => limits.router.history_page = value,
         "channels_per_connection" => limits.router.channels_per_connection = Some(value),
         "requests_burst" => limits.guard.requests_burst = value,
         "messages_per_minute" => limits.guard.messages_per_minute = Some(value),

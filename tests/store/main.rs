@@ -10,6 +10,7 @@ mod batches;
 mod chats;
 mod disk;
 mod faults;
+mod inbox;
 mod messages;
 mod model;
 mod reads;

@@ -10,7 +10,9 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 use stentor::base::id::{Id, UserId};
 use stentor::base::now::Now;
+use stentor::message::inbox::Level;
 use stentor::message::record::{ClientInfo, Visibility};
+use stentor::store::inbox::{Bounds, Cursor, InboxRead, InboxWrite};
 use stentor::store::memory::MemoryStore;
 use stentor::store::{Error, NewMessage, NewSession, Read, Reader, Store, Target, Write, Written};
 
@@ -154,6 +156,68 @@ fn message_writes() -> impl Strategy<Value = Write> {
     ]
 }
 
+/// Bounds so small that they are met.
+const BOUNDS: Bounds = Bounds { events: 4, age_ms: 600_000, notifications: 3, devices: 2 };
+
+fn devices() -> impl Strategy<Value = Arc<str>> {
+    prop::sample::select(&["a", "b", "c", "default"][..]).prop_map(Arc::from)
+}
+
+fn inbox_writes() -> impl Strategy<Value = Write> {
+    let bounds = BOUNDS;
+    let some_users = || prop::collection::vec(users(), 0..4);
+    let level = prop::sample::select(&Level::ALL[..]);
+    let write = prop_oneof![
+        (users(), some_users(), names(), any::<bool>()).prop_map(
+            move |(by, users, word, critical)| {
+                let payload = raw("{\"a\":1}");
+                InboxWrite::Send { by, users, word, payload, critical, bounds }
+            }
+        ),
+        (messages(), users(), users(), level, names(), metadata()).prop_map(
+            move |(id, by, user, level, title, action)| {
+                let message = title.clone();
+                InboxWrite::Notify { id, by, user, level, title, message, action, bounds }
+            }
+        ),
+        (users(), prop::option::of(messages())).prop_map(move |(user, notification)| {
+            InboxWrite::MarkRead { user, notification, bounds }
+        }),
+        (users(), devices()).prop_map(move |(user, device)| InboxWrite::Open {
+            user,
+            device,
+            bounds
+        }),
+        prop::collection::vec((users(), devices(), 0..9u64), 0..4).prop_map(move |cursors| {
+            let cursor = |(user, device, offset)| Cursor { user, device, offset };
+            InboxWrite::Move { cursors: cursors.into_iter().map(cursor).collect(), bounds }
+        }),
+    ];
+    write.prop_map(Write::Inbox)
+}
+
+fn inbox_reads() -> impl Strategy<Value = Read> {
+    let after = prop::option::of(0..12u64);
+    prop_oneof![
+        (users(), devices()).prop_map(|(user, device)| Read::Arrival { user, device }),
+        (users(), after, 0..5u32, 0..20usize, 0..4_000_000u64).prop_map(
+            |(user, after, limit, bytes, later)| Read::Inbox(InboxRead::Page {
+                user,
+                after,
+                limit,
+                bytes,
+                since_ms: START_MS + later - 1_000_000,
+            })
+        ),
+        (users(), any::<bool>(), prop::option::of(messages()), 0..5u32).prop_map(
+            |(user, unread_only, before, limit)| {
+                let page = InboxRead::Notifications { user, unread_only, before, limit };
+                Read::Inbox(page)
+            }
+        ),
+    ]
+}
+
 fn reads() -> impl Strategy<Value = Read> {
     let place = || prop::option::of(0..12u64);
     let time = || (0..4u64).prop_map(|hours| START_MS + hours * 3_600_000 - 1);
@@ -183,11 +247,14 @@ fn reads() -> impl Strategy<Value = Read> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let writes = prop_oneof![2 => accounts(), 4 => chat_writes(), 6 => message_writes()];
+    let writes = prop_oneof![
+        2 => accounts(), 4 => chat_writes(), 6 => message_writes(), 4 => inbox_writes(),
+    ];
     let batch = (-2_000..400_000i64, prop::collection::vec(writes, 1..12));
     let step = prop_oneof![
         12 => batch.prop_map(|(later, batch)| Step::Commit(later, batch)),
         6 => reads().prop_map(Step::Ask),
+        3 => inbox_reads().prop_map(Step::Ask),
         1 => Just(Step::Reopen),
     ];
     prop::collection::vec(step, 1..40).prop_map(|mut steps| {
@@ -217,6 +284,14 @@ fn everything() -> Vec<Read> {
     let mut all = vec![Read::Rooms { query: None, limit: 99, after: None }];
     for n in 0..4 {
         let user = user(&format!("u{n}"));
+        all.push(Read::Arrival { user: user.clone(), device: "a".into() });
+        all.push(Read::Inbox(InboxRead::Page {
+            user: user.clone(),
+            after: Some(0),
+            limit: 999,
+            bytes: usize::MAX,
+            since_ms: 0,
+        }));
         all.push(Read::CredentialsOf { user: user.clone() });
         all.push(Read::Sessions { user: user.clone(), now_ms: START_MS });
         all.push(Read::ChatIds { user: user.clone() });

@@ -9,6 +9,7 @@ macro_rules! domain {
     ($lt:lifetime optional $kind:ident) => { Option<domain!($lt $kind)> };
     ($lt:lifetime repeated $kind:ident) => { Vec<domain!($lt $kind)> };
     ($lt:lifetime implicit integer) => { Implicit };
+    ($lt:lifetime listed text) => { Texts<$lt> };
     ($lt:lifetime text) => { Text<$lt> };
     ($lt:lifetime secret) => { Secret<$lt> };
     ($lt:lifetime integer) => { u64 };
@@ -25,6 +26,7 @@ macro_rules! shape {
     (optional $kind:ident) => { (shape!(@ $kind), Presence::Optional) };
     (repeated $kind:ident) => { (shape!(@ $kind), Presence::Repeated) };
     (implicit $kind:ident) => { (shape!(@ $kind), Presence::Implicit) };
+    (listed $kind:ident) => { (shape!(@ $kind), Presence::Listed) };
     ($kind:ident) => { (shape!(@ $kind), Presence::Required) };
     (@ text) => { Kind::Text };
     (@ secret) => { Kind::Text };
@@ -85,6 +87,9 @@ macro_rules! twin {
     // The kinds that are told apart by what they mean, not by how they travel.
     ($to:tt $done:tt $doc:tt $f:ident: implicit integer = $($rest:tt)*) => {
         twin!($to $done $doc $f: integer = $($rest)*);
+    };
+    ($to:tt $done:tt $doc:tt $f:ident: listed text = $($rest:tt)*) => {
+        twin!($to $done $doc $f: repeated text = $($rest)*);
     };
     ($to:tt $done:tt $doc:tt $f:ident: secret = $($rest:tt)*) => {
         twin!($to $done $doc $f: text = $($rest)*);

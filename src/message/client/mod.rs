@@ -15,7 +15,7 @@ mod tests;
 mod value;
 
 pub use rows::*;
-pub use value::{ClientInfo, Implicit, Position, Secret, Text};
+pub use value::{ClientInfo, Implicit, Position, Secret, Text, Texts};
 
 /// Who may ask a verb (SPEC §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,6 +102,8 @@ pub enum Presence {
     Repeated,
     /// May be absent, which means 0; a plain field in Protobuf.
     Implicit,
+    /// A list that may be absent, which means empty; Protobuf `repeated`.
+    Listed,
 }
 
 /// A parameter of a verb.
@@ -133,7 +135,7 @@ impl Parameter {
     /// Whether a JSON request may leave it out.
     #[must_use]
     pub const fn optional(&self) -> bool {
-        matches!(self.shape.1, Presence::Optional | Presence::Implicit)
+        !matches!(self.shape.1, Presence::Required | Presence::Repeated)
     }
 }
 

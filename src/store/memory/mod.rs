@@ -5,6 +5,7 @@
 
 mod account;
 mod chat;
+mod inbox;
 mod message;
 mod read;
 mod state;

@@ -32,6 +32,11 @@ impl State {
                 let user = self.users.get(user);
                 Found::ChatIds(user.map_or_else(Vec::new, |u| u.chats.iter().copied().collect()))
             }
+            Read::Arrival { user, device } => {
+                let known = self.users.get(user);
+                let chats = known.map_or_else(Vec::new, |u| u.chats.iter().copied().collect());
+                Found::Arrival { chats, place: self.place(user, device) }
+            }
             Read::Chats { user } => self.chats_of(user),
             Read::Rooms { query, limit, after } => {
                 self.rooms(query.as_deref(), *limit as usize, *after)?
@@ -44,6 +49,7 @@ impl State {
                 let (room, _) = self.seat(*chat, user)?;
                 room.log_page(*after, *limit as usize)
             }
+            Read::Inbox(read) => self.read_inbox(read),
         })
     }
 

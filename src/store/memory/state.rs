@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::{Logged, Refusal, Write, Written};
+use super::inbox::Inbox;
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use crate::base::time::Timestamp;
@@ -46,6 +47,7 @@ pub(super) struct User {
     pub(super) chats: BTreeSet<Id>,
     /// Only who has registered has one.
     pub(super) account: Option<Box<Account>>,
+    pub(super) inbox: Inbox,
 }
 
 /// What a user of our own logs in with, and has logged in.
@@ -160,6 +162,7 @@ impl State {
             Write::Edit { message, by, content } => self.edit(*message, by, content),
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
+            Write::Inbox(write) => self.write_inbox(write),
         }
     }
 

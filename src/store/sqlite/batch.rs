@@ -17,7 +17,9 @@ use crate::message::record::{Profile, RoomEvent};
 pub(super) const fn checks_first(write: &Write) -> bool {
     match write {
         Write::Message(new) => matches!(new.target, Target::Chat(_)),
-        Write::Edit { .. } | Write::Delete { .. } | Write::MarkRead { .. } => true,
+        Write::Edit { .. } | Write::Delete { .. } | Write::MarkRead { .. } | Write::Inbox(_) => {
+            true
+        }
         _ => false,
     }
 }
@@ -66,6 +68,7 @@ impl Batch<'_> {
             Write::Edit { message, by, content } => self.edit(*message, by, content),
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
+            Write::Inbox(write) => self.write_inbox(write),
         }
     }
 

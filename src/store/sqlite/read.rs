@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::{Error, Found, Read, Reader, Refusal, fold};
 use super::failure::Failure;
+use super::inbox;
 use super::log;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
 use crate::base::id::{Id, UserId};
@@ -36,7 +37,11 @@ impl SqliteReader {
             }
             Read::Sessions { user, now_ms } => self.sessions(user, *now_ms)?,
             Read::SearchUsers { query, limit } => self.search_users(&fold(query), *limit)?,
-            Read::ChatIds { user } => self.chat_ids(user)?,
+            Read::ChatIds { user } => Found::ChatIds(self.chat_ids(user)?),
+            Read::Arrival { user, device } => {
+                let place = inbox::place(&self.conn, user, device)?;
+                Found::Arrival { chats: self.chat_ids(user)?, place }
+            }
             Read::Chats { user } => self.chats(user)?,
             Read::Rooms { query, limit, after } => self.rooms(query.as_deref(), *limit, *after)?,
             Read::Messages { chat, user, before, after, limit } => {
@@ -50,6 +55,7 @@ impl SqliteReader {
                 let end = from.saturating_add(u64::from(*limit));
                 Found::Log { events, top, more: end < top }
             }
+            Read::Inbox(read) => inbox::find(&self.conn, read)?,
         })
     }
 
@@ -136,12 +142,12 @@ impl SqliteReader {
         Ok(Found::Users(users))
     }
 
-    fn chat_ids(&self, user: &UserId) -> rusqlite::Result<Found> {
+    fn chat_ids(&self, user: &UserId) -> rusqlite::Result<Vec<Id>> {
         const SQL: &str = "SELECT c.id FROM users u JOIN members m ON m.user = u.key \
             JOIN chats c ON c.key = m.chat WHERE u.id = ?1 ORDER BY c.id";
         let mut statement = self.conn.prepare_cached(SQL)?;
         let found = statement.query_map([user.as_str()], |row| rows::id(row, 0))?;
-        found.collect::<rusqlite::Result<_>>().map(Found::ChatIds)
+        found.collect()
     }
 
     fn chats(&self, user: &UserId) -> rusqlite::Result<Found> {

@@ -16,13 +16,15 @@ mod messages;
 mod basics;
 #[macro_use]
 mod channels;
+#[macro_use]
+mod inbox;
 
 use serde::Deserialize;
 
-use super::value::{ClientInfo, Implicit, Position, Secret, Text, Value};
+use super::value::{ClientInfo, Implicit, Position, Secret, Text, Texts, Value};
 use super::{Access, Kind, Order, Parameter, Presence, Rate, members, refusal};
 use crate::message::fault::Fault;
 use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
 
-account_rows! { chat_rows message_rows basic_rows channel_rows verbs; 'a; }
+account_rows! { chat_rows message_rows basic_rows channel_rows inbox_rows verbs; 'a; }
