@@ -5,23 +5,23 @@
 //! There is one handler per loop, made by a factory; it never blocks and shares nothing. The
 //! messaging server is one handler, `examples/echo.rs` another.
 
-mod effect;
+mod endpoints;
+mod sent;
 mod told;
 
-use std::borrow::Cow;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::time::Duration;
 
-pub(crate) use effect::Back;
-pub use effect::{Effect, TimerKey};
+pub use endpoints::Endpoints;
+pub use sent::{Class, Close, Gap, Segment, Tag};
 pub use told::{Accept, Door, Kind, Message, Opening, Peer, Upgrade};
 
 use crate::base::id::{ConnectionId, LoopId};
 use crate::base::now::Now;
 use crate::base::rng::Rng;
 use crate::base::timer::{TimerId, Wheel};
-use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
+use crate::protocol::frame::{Common, Draft, OwnFrame};
 use crate::protocol::http::{Request, Response};
 
 /// An application on the loops: one instance per loop, called by that loop's engine only.
@@ -139,64 +139,123 @@ pub trait Handler: Sized + Send {
         let _ = cx;
     }
 
+    /// Events for a slow connection were dropped, as their [`Class`] allows: writes what is sent in
+    /// their place, before the next event of that channel. Without a frame nothing is told.
+    fn gap(&mut self, now: Now, gap: &Gap, draft: Draft) -> Option<OwnFrame> {
+        let _ = (now, gap, draft);
+        None
+    }
+
+    /// Writes `text`, a text message, in the language of a connection that asked for it by
+    /// [`Context::translate`]; it is sent as a binary message, translated once however many get it.
+    /// False when it cannot be said there: then it is not sent.
+    fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
+        let _ = (text, out);
+        false
+    }
+
     /// Panics when the handler's state contradicts itself. Called after every input in debug builds.
     fn check_invariants(&self) {}
 }
 
-/// What is sent.
+/// What a handler asked for: a closed list that the engine carries out in order.
 #[derive(Debug)]
-pub enum Segment {
-    /// This part of the message being handled, in a frame of the same kind: re-framed where it
-    /// lies, copied only when the kernel does not take it. Only within [`Handler::message`], only
-    /// to its connection, at most once.
-    Lent(Range<usize>),
-    /// A message for many.
-    Shared(Frame),
-    /// A message for one.
-    Own(OwnFrame),
+pub enum Effect<H: Handler> {
+    /// Send to a connection of this loop.
+    Send {
+        /// To whom.
+        to: ConnectionId,
+        /// What.
+        segment: Segment,
+        /// For its queue.
+        tag: Tag,
+    },
+    /// Send to many connections of this loop.
+    Broadcast {
+        /// To whom: a part of what [`Context::broadcast`] was given in this call.
+        to: Range<usize>,
+        /// What.
+        frame: Common,
+        /// For their queues.
+        tag: Tag,
+    },
+    /// Answer the request that the connection waits with.
+    Respond {
+        /// To whom.
+        to: ConnectionId,
+        /// What.
+        response: Box<Response>,
+    },
+    /// Close with a code, after what is queued.
+    Close {
+        /// Whom.
+        connection: ConnectionId,
+        /// Why.
+        close: Close,
+    },
+    /// Close without a word, after what is queued.
+    Finish {
+        /// Whom.
+        connection: ConnectionId,
+    },
+    /// Hand over no more messages of this connection, or go on.
+    Pause {
+        /// Whom.
+        connection: ConnectionId,
+        /// Stop, or go on.
+        paused: bool,
+    },
+    /// What is queued of a channel has nothing to do with what comes of it later.
+    Settle {
+        /// For whom.
+        connection: ConnectionId,
+        /// Which, as in [`Tag::channel`].
+        channel: u32,
+    },
+    /// Let messages be this long from now on.
+    Limit {
+        /// Whose.
+        connection: ConnectionId,
+        /// How long.
+        message_bytes: usize,
+    },
+    /// Send binary messages in place of text from now on, as [`Handler::translate`] writes them.
+    Translate {
+        /// To whom.
+        connection: ConnectionId,
+    },
+    /// Say when everything queued for it until now is sent.
+    WhenSent {
+        /// Whose.
+        connection: ConnectionId,
+    },
+    /// Work for a worker.
+    Job(H::Job),
+    /// A word to a loop.
+    Peer {
+        /// Which.
+        to: LoopId,
+        /// What.
+        message: H::Peer,
+    },
 }
 
-/// What the queue of a slow receiver may do with an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// Replies, control, critical events: never dropped; a queue too long closes the connection.
-    Reply,
-    /// Events whose loss is not allowed: a queue too long closes the connection.
-    Kick,
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerKey<T> {
+    /// The engine's, of a connection.
+    Transport(ConnectionId),
+    /// The handler's.
+    Handler(T),
 }
 
-/// Which event of which channel an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tag {
-    /// The channel as a number of this loop; 0 for none.
-    pub channel: u32,
-    /// The offset there; 0 for none.
-    pub offset: u64,
-    /// What the queue may do with it.
-    pub class: Class,
-}
-
-impl Tag {
-    /// A reply, or anything else without a channel.
-    pub const REPLY: Self = Self { channel: 0, offset: 0, class: Class::Reply };
-}
-
-/// Why we close.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Close {
-    /// RFC 6455 §7.4, or of the application (4000–4999).
-    pub code: u16,
-    /// For people, at most 123 bytes.
-    pub reason: Cow<'static, str>,
-    /// When to come back.
-    pub retry_ms: Option<u64>,
-}
-
-impl Close {
-    /// A close with its reason.
-    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into(), retry_ms: None }
-    }
+/// The message being handled goes back: the one effect that is not listed, for it is the only one
+/// of so many messages that a list costs more than what it is of.
+#[derive(Debug)]
+pub(crate) struct Back {
+    pub(crate) to: ConnectionId,
+    pub(crate) part: Range<usize>,
+    pub(crate) tag: Tag,
 }
 
 /// The moment in which a handler is called, and everything it can do in it.
@@ -284,9 +343,21 @@ impl<H: Handler> Context<'_, H> {
         self.effects.push(Effect::Pause { connection, paused: false });
     }
 
+    /// Closes the account of a channel whose events may be dropped: gaps are told up to here, and
+    /// what is queued so far is never part of a later one. To be asked when a subscription ends, or
+    /// when a reply tells anew where the channel stands.
+    pub fn settle(&mut self, connection: ConnectionId, channel: u32) {
+        self.effects.push(Effect::Settle { connection, channel });
+    }
+
     /// Lets messages of `connection` be up to `message_bytes` long from now on.
     pub fn limit(&mut self, connection: ConnectionId, message_bytes: usize) {
         self.effects.push(Effect::Limit { connection, message_bytes });
+    }
+
+    /// Has every text message for `connection` translated from now on ([`Handler::translate`]).
+    pub fn translate(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::Translate { connection });
     }
 
     /// Calls [`Handler::sent`] when the kernel has taken everything queued for `connection` until
@@ -315,13 +386,4 @@ impl<H: Handler> Context<'_, H> {
     pub fn cancel_timer(&mut self, timer: TimerId) {
         self.timers.cancel(timer);
     }
-}
-
-/// What is answered to plain HTTP requests; the router asks, `http/` knows.
-pub trait Endpoints: Send {
-    /// The response to a request that is no upgrade.
-    fn answer(&mut self, now: Now, request: &Request<'_>) -> Response;
-
-    /// The server is going down.
-    fn draining(&mut self) {}
 }

@@ -40,7 +40,7 @@ const CONFIG: &[fn(&[u8])] = &[stentor::config::laws::config];
 const CONFIG: &[fn(&[u8])] = &[];
 
 const TARGETS: &[Row] = &[
-    ("broadcast", &[engine::laws::broadcast], 8),
+    ("broadcast", &[engine::laws::broadcast, engine::laws::slow_readers], 8),
     ("config", CONFIG, 20),
     ("deflate_in", &[deflate_in], 20),
     ("deflate_roundtrip", &[websocket::deflate::laws::deflate_roundtrip], 8),

@@ -7,13 +7,17 @@ use std::borrow::Cow;
 
 use prost::Message as _;
 
-use super::json;
-use crate::message::client::wire::ClientMessage;
+use super::protobuf::wire::{Said, ServerMessage};
+use super::{json, protobuf};
+use crate::message::client::wire::{ClientMessage, MessageType, Publish};
 use crate::message::client::{Kind, Parameter, Presence, Request, Verb};
 use crate::message::fault::Code;
+use crate::message::json::has_control;
 
 /// What is decoded is no larger than what was sent, and comes back when it is encoded; a request is
 /// the same, or refused for the same field, as the one in JSON that says the same.
+///
+/// Nothing is refused without its reason, and a refusal is said in Protobuf as in JSON.
 ///
 /// Input: a `ClientMessage`.
 ///
@@ -21,6 +25,7 @@ use crate::message::fault::Code;
 ///
 /// When a law is broken.
 pub fn protobuf_message(data: &[u8]) {
+    both_ways(data, protobuf::translate);
     law(data, |text| {
         let (decoded, rest) = json::decode(text);
         assert!(rest.is_empty(), "one object for one message");
@@ -29,6 +34,61 @@ pub fn protobuf_message(data: &[u8]) {
             refused.fault.field
         })
     });
+}
+
+/// How the law puts JSON into Protobuf.
+type Translate = fn(&str, &mut Vec<u8>) -> bool;
+
+/// What is asked is answered, in Protobuf as in JSON; and a payload comes out as it went in.
+fn both_ways(data: &[u8], translate: Translate) {
+    let message = protobuf::Message::decode(data);
+    let asked = message.request();
+    let read = ClientMessage::decode(data);
+    let (word, request_id, fault) = match &asked {
+        Ok(decoded) => {
+            let twin = read.as_ref().map(|read| read.message_type.as_ref());
+            let verb = twin.map(|twin| twin.map(MessageType::verb));
+            assert!(verb == Ok(Some(decoded.verb)), "prost reads the same verb");
+            (decoded.verb.word(), decoded.request_id, None)
+        }
+        Err(refused) => (&*refused.word, refused.request_id, Some(&refused.fault)),
+    };
+    let mut json = Vec::new();
+    match fault {
+        Some(fault) => {
+            assert!(fault.code.is_bad_request(), "{fault:?}");
+            json::reply_error(&mut json, word, request_id.map(|id| id.as_json()), fault, true);
+        }
+        None => json::reply_raw(&mut json, word, request_id.map(|id| id.as_json()), "{}"),
+    }
+    let reply = match told(&json, translate) {
+        Some(Said::Reply(reply)) => reply,
+        other => unreachable!("a reply is a reply: {other:?}"),
+    };
+    assert_eq!(reply.r#type, word);
+    assert_eq!(reply.code, fault.map_or("", |fault| fault.code.word()));
+    assert_eq!(reply.message, fault.map_or("", |fault| &*fault.message));
+    if asked.is_ok() {
+        assert!(read.is_ok_and(|read| read.request_id == reply.request_id), "the id is echoed");
+    }
+    let asked = MessageType::Publish(Publish { payload: data.to_vec(), ..Publish::default() });
+    let Ok(Request::Publish(publish)) = Request::from_wire(&asked, json::check) else { return };
+    json.clear();
+    let event = json::Event { word: "publication", ..json::Event::default() };
+    json::event_payload(&mut json, &event, &publish.payload);
+    let Some(Said::Event(event)) = told(&json, translate) else {
+        unreachable!("an event is an event");
+    };
+    // What JSON holds between its tokens may go (SPEC §2).
+    if json::check(data).is_none() || !has_control(data) {
+        assert_eq!(event.payload, data, "a payload comes out as it went in");
+    }
+}
+
+fn told(json: &[u8], translate: Translate) -> Option<Said> {
+    let mut out = Vec::new();
+    assert!(translate(str::from_utf8(json).ok()?, &mut out), "our own JSON is translated");
+    ServerMessage::decode(&out[..]).ok()?.message_type
 }
 
 /// How the law reads JSON: a request, or the field that is wrong.
@@ -158,7 +218,7 @@ fn value(parameter: &Parameter, fields: Fields<'_>) -> Option<Option<String>> {
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::*;
-    use crate::message::client::wire::{MessageType, Position, Publish, Subscribe};
+    use crate::message::client::wire::{Position, Subscribe};
 
     fn publish() -> Vec<u8> {
         let publish = Publish {
@@ -189,6 +249,14 @@ mod tests {
         protobuf_message(
             &ClientMessage { message_type, request_id: String::new() }.encode_to_vec(),
         );
+    }
+
+    #[test]
+    #[should_panic(expected = "a payload comes out as it went in")]
+    fn a_translation_that_cannot_tell_bytes_from_json_breaks_the_law() {
+        both_ways(br#"{"b64":"aGk="}"#, |text, out| {
+            protobuf::translate(&text.replace("{ ", "{"), out)
+        });
     }
 
     #[test]

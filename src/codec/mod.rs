@@ -13,3 +13,27 @@
 pub mod json;
 #[doc(hidden)]
 pub mod laws;
+pub mod protobuf;
+
+/// How requests, replies and events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// Text.
+    Json,
+    /// Binary messages (SPEC §8).
+    Protobuf,
+}
+
+impl Codec {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Json, Self::Protobuf];
+
+    /// The subprotocol by which a WebSocket client asks for it (SPEC §2).
+    #[must_use]
+    pub const fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Json => "stentor.v1.json",
+            Self::Protobuf => "stentor.v1.protobuf",
+        }
+    }
+}

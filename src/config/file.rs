@@ -1,7 +1,7 @@
 //! `stentor.toml`: sections of keys (TOML 1.0).
 //!
 //! Law: every complaint names the file, the line and the column, and shows the place. Limit: a key
-//! is of a section; nothing is nested deeper.
+//! is of a section; only `namespaces` has sections of its own.
 #![expect(clippy::disallowed_methods, reason = "the configuration is a file")]
 
 use std::fmt;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::namespaces::SECTION;
 use super::{Config, Error, Given};
 
 /// The name of the file that is read when it is there.
@@ -61,17 +62,41 @@ impl Config {
                 let error = unknown(section.get_ref());
                 return Err(wrong(section.span(), &error.to_string()));
             };
+            if section.get_ref() == SECTION {
+                for (name, values) in values {
+                    let key = format!("{SECTION}.{}", name.get_ref());
+                    let DeValue::Table(values) = values.get_ref() else {
+                        return Err(wrong(
+                            name.span(),
+                            &format!("a namespace is a section: [{key}]"),
+                        ));
+                    };
+                    self.read_section(&key, values).map_err(|(place, what)| wrong(place, &what))?;
+                }
+                continue;
+            }
             if super::lookup::of_section(section.get_ref()).is_empty() {
                 return Err(wrong(section.span(), &unknown_section(section.get_ref())));
             }
-            for (name, value) in values {
-                let key = format!("{}.{}", section.get_ref(), name.get_ref());
-                self.give(&key, &given(value)).map_err(|error| {
-                    let unknown = matches!(error, Error::UnknownKey { .. });
-                    let place = if unknown { name.span() } else { value.span() };
-                    wrong(place, &error.to_string())
-                })?;
-            }
+            let read = self.read_section(section.get_ref(), values);
+            read.map_err(|(place, what)| wrong(place, &what))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the keys of a section; the place and the reason of what is wrong.
+    fn read_section(
+        &mut self,
+        section: &str,
+        values: &DeTable<'_>,
+    ) -> Result<(), (Range<usize>, String)> {
+        for (name, value) in values {
+            let key = format!("{section}.{}", name.get_ref());
+            self.give(&key, &given(value)).map_err(|error| {
+                let unknown = matches!(error, Error::UnknownKey { .. });
+                let place = if unknown { name.span() } else { value.span() };
+                (place, error.to_string())
+            })?;
         }
         Ok(())
     }

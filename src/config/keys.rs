@@ -225,7 +225,7 @@ pub const KEYS: &[Key] = &[
         "limits.outbox_bytes",
         Bytes(|c| &mut c.engine.outbox_bytes),
         (1024, GIB),
-        "queued for a slow reader; more: close 4101",
+        "queued for a slow reader; more: close 4101, or a gap",
     ),
     key(
         "limits.outbox_soft_bytes",

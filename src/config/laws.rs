@@ -68,7 +68,7 @@ fn names(error: &Error, written: Option<&str>) {
     let told = error.to_string();
     match error {
         Error::BadValue { key, .. } => {
-            assert!(told.starts_with(key) && written.is_none_or(|name| name == *key), "{told}");
+            assert!(told.starts_with(&**key) && written.is_none_or(|name| name == key), "{told}");
         }
         Error::UnknownKey { key, .. } => {
             assert!(told.contains(&format!("`{key}`")) && written.is_none_or(|name| name == key));
@@ -79,10 +79,11 @@ fn names(error: &Error, written: Option<&str>) {
 }
 
 /// Every key with its value, as it would be written.
-fn values(config: &mut Config) -> Vec<(&'static str, String)> {
-    let mut all: Vec<_> = KEYS.iter().map(|key| (key.name, key.value(config))).collect();
-    all.push(("http.allowed_origins, one by one", format!("{:?}", config.allowed_origins)));
-    all.push(("http.allowed_hosts, one by one", format!("{:?}", config.allowed_hosts)));
+fn values(config: &mut Config) -> Vec<(String, String)> {
+    let mut all: Vec<_> = KEYS.iter().map(|key| (key.name.to_owned(), key.value(config))).collect();
+    all.push(("http.allowed_origins".to_owned(), format!("{:?}", config.allowed_origins)));
+    all.push(("http.allowed_hosts".to_owned(), format!("{:?}", config.allowed_hosts)));
+    all.extend(config.namespaces_written());
     all
 }
 
@@ -105,7 +106,14 @@ fn written(config: &mut Config) -> String {
         };
         format!("{} = {value}\n", key.name)
     };
-    KEYS.iter().map(line).collect()
+    let mut text: String = KEYS.iter().map(line).collect();
+    for (key, value) in config.namespaces_written() {
+        // A name may hold dots: it is quoted.
+        let Some((name, key)) = super::namespaces::split(&key) else { continue };
+        let value = if value.parse::<u64>().is_ok() { value } else { quoted(&value) };
+        text.push_str(&format!("namespaces.{}.{key} = {value}\n", quoted(name)));
+    }
+    text
 }
 
 fn reads_again(config: &mut Config, write: Write) {
@@ -144,7 +152,7 @@ mod tests {
     use super::*;
 
     const SEED: &str = "[limits]\nmessage_bytes = 0x1_0000\nlogins_per_minute = \"none\"\ndead_ms = 300\n\
-        [http]\nallowed_origins = [\"https://a.example\", \"a, b\"]\n[tls]\ncert = \"a\\u0001\\\"b\"\nkey = 'k'\n";
+        [http]\nallowed_origins = [\"https://a.example\", \"a, b\"]\n[namespaces.\"a.b\"]\ndurable = true\n[tls]\ncert = \"a\\u0001\\\"b\"\nkey = 'k'\n";
 
     #[test]
     fn a_file_pairs_and_variables_obey() {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::keys::{KEYS, Key};
+use super::namespaces;
 use crate::codec::json::nearest;
 
 pub(super) fn find(name: &str) -> Option<&'static Key> {
@@ -10,7 +11,16 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
 }
 
 /// The key that was meant, if one is near; the section may be missing or wrong.
-pub(super) fn near(name: &str) -> Option<&'static str> {
+pub(super) fn near(name: &str) -> Option<String> {
+    if let Some((section, rest)) = name.split_once('.')
+        && nearest(section, sections().into_iter()) == Some(namespaces::SECTION)
+    {
+        return Some(format!("{}.{rest}", namespaces::SECTION));
+    }
+    fixed(name).map(str::to_owned)
+}
+
+fn fixed(name: &str) -> Option<&'static str> {
     let last = |name: &'static str| name.split_once('.').map_or(name, |(_, last)| last);
     let written = name.rsplit('.').next().unwrap_or(name);
     let names = || KEYS.iter().map(|key| key.name);
@@ -25,6 +35,7 @@ pub(super) fn sections() -> Vec<&'static str> {
     let mut sections: Vec<_> =
         KEYS.iter().filter_map(|key| Some(key.name.split_once('.')?.0)).collect();
     sections.dedup();
+    sections.push(namespaces::SECTION);
     sections
 }
 
@@ -47,6 +58,10 @@ pub fn reference() -> String {
         };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "| `{}` | {default} | {} |", key.name, key.about);
+    }
+    for key in namespaces::KEYS {
+        let name = format!("{}.NAME.{}", namespaces::SECTION, key.name);
+        let _ = writeln!(text, "| `{name}` | `{}` | {} |", key.default, key.about);
     }
     text
 }

@@ -12,6 +12,7 @@ mod keys;
 #[doc(hidden)]
 pub mod laws;
 mod lookup;
+mod namespaces;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use keys::{KEYS, Key};
 pub use lookup::reference;
+pub use namespaces::{Namespace, Namespaces};
 
 use crate::codec::json::nearest;
 use crate::handler::Close;
@@ -56,6 +58,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Certificate and key, where TLS is spoken.
     pub tls: Tls,
+    /// Namespaces of channels that somebody set something of.
+    pub namespaces: Namespaces,
     /// Where to listen; empty: port 5000 on loopback.
     pub listen: Vec<SocketAddr>,
     /// Where data and the token key are kept; unset: `./stentor-data`.
@@ -95,12 +99,12 @@ pub enum Error {
         /// What was written.
         key: String,
         /// What may have been meant.
-        near: Option<&'static str>,
+        near: Option<String>,
     },
     /// The value is of another kind, or out of bounds.
     BadValue {
         /// Whose value it is.
-        key: &'static str,
+        key: String,
         /// What was written.
         value: String,
         /// What is needed.
@@ -121,6 +125,13 @@ impl fmt::Display for Error {
                     write!(f, "; did you mean `{near}`?")?;
                 }
                 let section = key.split_once('.').map_or("", |(section, _)| section);
+                if section == namespaces::SECTION {
+                    return write!(
+                        f,
+                        "\n  known in [namespaces.NAME]: {}",
+                        namespaces::names().join(", ")
+                    );
+                }
                 match lookup::of_section(section) {
                     known if known.is_empty() => {
                         write!(f, "\n  known sections: {}", lookup::sections().join(", "))
@@ -193,11 +204,18 @@ impl Config {
                 self.set(key.name, &value)?;
                 continue;
             }
+            if let Some(set) = self.namespace_variable(&name, &value) {
+                set?;
+                continue;
+            }
             let near = nearest(&name, names.iter().map(String::as_str));
             let near = near.and_then(|near| KEYS.iter().find(|key| key.variable() == near));
             let in_a_section = KEYS.iter().any(|key| name.starts_with(&key.section_variable()));
             if near.is_some() || in_a_section {
-                return Err(Error::UnknownKey { key: name, near: near.map(|key| key.name) });
+                return Err(Error::UnknownKey {
+                    key: name,
+                    near: near.map(|key| key.name.to_owned()),
+                });
             }
             // Somebody else's variable, perhaps: no reason not to serve.
             warnings.push(format!("{name} is not known and ignored"));
@@ -206,6 +224,9 @@ impl Config {
     }
 
     fn give(&mut self, name: &str, value: &Given) -> Result<(), Error> {
+        if name.split('.').next() == Some(namespaces::SECTION) {
+            return self.give_namespace(name, value);
+        }
         let key = lookup::find(name)
             .ok_or_else(|| Error::UnknownKey { key: name.to_owned(), near: lookup::near(name) })?;
         key.assign(self, value)?;
@@ -282,6 +303,7 @@ impl Config {
         if let Some((_, text)) = contradictions.iter().find(|(holds, _)| *holds) {
             return Err(Error::Contradiction((*text).to_owned()));
         }
+        self.router.policies = self.policies()?;
         self.hand_on();
         Ok(())
     }

@@ -47,7 +47,7 @@ impl Key {
 
     pub(super) fn assign(&self, config: &mut Config, given: &Given) -> Result<(), Error> {
         let refuse = |value: &str| Error::BadValue {
-            key: self.name,
+            key: self.name.to_owned(),
             value: value.to_owned(),
             needed: self.needed(),
         };

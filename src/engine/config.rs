@@ -29,9 +29,11 @@ pub struct Config {
     pub message_bytes: usize,
     /// Frames of one message, empty ones included (1,024). Effect: close 1008.
     pub parts_per_message: u32,
-    /// What may be queued for a slow receiver (1 MiB). Effect: close 4101.
+    /// What may be queued for a slow receiver (1 MiB). Effect: close 4101, or events are dropped as
+    /// their [`Class`](crate::handler::Class) allows.
     pub outbox_bytes: usize,
-    /// What may be queued for long (256 KiB). Effect: nothing is read meanwhile, then close 4101.
+    /// What may be queued for long (256 KiB). Effect: when that is more without what may be dropped,
+    /// nothing is read meanwhile, then close 4101; else it is the room that is left.
     pub outbox_soft_bytes: usize,
     /// How long that is (10 s).
     pub outbox_soft_ms: u64,

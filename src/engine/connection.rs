@@ -10,7 +10,7 @@
 use super::compression::Terms;
 use super::config::Config;
 use super::io::{Accepted, Output, Outputs};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Slow};
 use super::transport::{Prefix, Transport};
 use crate::base::id::ConnectionId;
 use crate::base::now::{Moment, Now};
@@ -47,6 +47,8 @@ pub(super) struct Connection {
     pub(super) stage: Stage,
     /// How what it is sent is compressed.
     pub(super) terms: Terms,
+    /// Whether text for it is translated first.
+    pub(super) translated: bool,
     pub(super) outbox: Outbox,
     pub(super) peer: Peer,
     /// What few have.
@@ -88,8 +90,8 @@ pub(super) struct Rare {
     pub(super) refused: Option<Close>,
     /// Bytes that came while nobody was to have them.
     pub(super) held: Vec<u8>,
-    /// Since when more is queued than the soft limit.
-    pub(super) over_since: Option<Moment>,
+    /// Its queue is too long, or something was dropped of it.
+    pub(super) slow: Option<Box<Slow>>,
     /// When it is to be closed because the server goes down.
     pub(super) drain_at: Option<Moment>,
     /// How many queued bytes are to go before the handler is told so.
@@ -100,7 +102,7 @@ impl Rare {
     const fn is_empty(&self) -> bool {
         self.refused.is_none()
             && self.held.is_empty()
-            && self.over_since.is_none()
+            && self.slow.is_none()
             && self.drain_at.is_none()
             && self.awaited.is_none()
     }
@@ -123,6 +125,7 @@ impl Connection {
             transport: Transport::Sniffing(Prefix::default()),
             stage: Stage::Open,
             terms: Terms::Plain,
+            translated: false,
             outbox: Outbox::default(),
             peer: accepted.peer,
             rare: accepted.refused.map(refused),
@@ -158,14 +161,38 @@ impl Connection {
 
     /// Since when more is queued than the soft limit.
     pub(super) fn over_since(&self) -> Option<Moment> {
-        self.rare.as_ref()?.over_since
+        self.slow()?.since
     }
 
-    pub(super) fn set_over_since(&mut self, over_since: Option<Moment>) {
-        if over_since.is_some() {
-            self.rare_mut().over_since = over_since;
-        } else if let Some(rare) = &mut self.rare {
-            rare.over_since = None;
+    pub(super) fn slow(&self) -> Option<&Slow> {
+        self.rare.as_ref()?.slow.as_deref()
+    }
+
+    /// The queue with what is known of it while it is too long, which begins now if need be.
+    pub(super) fn thinning(&mut self) -> (&mut Outbox, &mut Slow) {
+        let outbox = &self.outbox;
+        let rare = self.rare.get_or_insert_default();
+        let slow = rare.slow.get_or_insert_with(|| Box::new(Slow::of(outbox)));
+        (&mut self.outbox, slow)
+    }
+
+    /// The same of a queue that is, or was, too long.
+    pub(super) fn thinned(&mut self) -> (&mut Outbox, Option<&mut Slow>) {
+        (&mut self.outbox, self.rare.as_mut().and_then(|rare| rare.slow.as_deref_mut()))
+    }
+
+    /// The queue is not too long any more, and everything is told.
+    pub(super) fn forgive(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.slow = None;
+        }
+    }
+
+    /// What may be queued for it now: for who is slow for long, no more than the soft limit.
+    pub(super) fn room(&self, config: &Config) -> usize {
+        match self.slow() {
+            Some(slow) if slow.late => config.outbox_bytes.min(config.outbox_soft_bytes),
+            _ => config.outbox_bytes,
         }
     }
 

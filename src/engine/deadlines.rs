@@ -52,7 +52,7 @@ impl<H: Handler> Engine<H> {
             return;
         }
         if found.over_since().is_some_and(|since| past(since, config.outbox_soft_ms)) {
-            return self.slow_consumer(now, id, out);
+            return self.slow_for_long(now, id, out);
         }
         let drain_at = found.rare().and_then(|rare| rare.drain_at);
         if drain_at.is_some_and(|at| past(at, 0)) {
@@ -138,16 +138,10 @@ impl<H: Handler> Engine<H> {
     fn settle_one(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
         let Some(found) = self.connections.get_mut(id) else { return };
         let queued = found.outbox.bytes();
-        // Between half and all of it, who was over is neither read nor forgiven: a peer that takes a
-        // little and then nothing more is as slow as one that takes nothing.
-        if queued > self.config.outbox_soft_bytes {
-            let since = found.over_since().unwrap_or_else(|| now.monotonic.into());
-            found.set_over_since(Some(since));
-            found.throttled = true;
-        } else if queued <= self.config.outbox_soft_bytes / 2 {
-            found.set_over_since(None);
-            found.throttled = false;
+        if queued > self.config.outbox_soft_bytes || found.throttled || found.slow().is_some() {
+            self.judge(now, id, out);
         }
+        let Some(found) = self.connections.get_mut(id) else { return };
         if found.stage == Stage::Finishing && found.outbox.is_empty() && out.lent.is_none() {
             if found.peer_finished {
                 return self.remove_and_close(now, id, out);

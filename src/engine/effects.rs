@@ -11,7 +11,6 @@ use super::{DoorLabel, Engine};
 use crate::base::id::ConnectionId;
 use crate::base::now::Now;
 use crate::handler::{Back, Class, Close, Door, Effect, Handler, Kind, Segment, Tag};
-use crate::message::close::SLOW_CONSUMER;
 use crate::protocol::http::Response;
 use crate::protocol::websocket::{CloseCode, Opcode, encoder};
 
@@ -118,11 +117,13 @@ impl<H: Handler> Engine<H> {
                     self.touched.push(connection);
                 }
             }
+            Effect::Settle { connection, channel } => self.settle_channel(connection, channel),
             Effect::Limit { connection, message_bytes } => {
                 if let Some(found) = self.connections.get_mut(connection) {
                     found.transport.limit(message_bytes);
                 }
             }
+            Effect::Translate { connection } => self.begin_translation(connection, out),
             Effect::WhenSent { connection } => self.await_sent(now, connection, out),
             Effect::Job(job) => out.list.push(Output::Job(job)),
             Effect::Peer { to, message } if to == self.here => self.local.push_back(message),
@@ -139,17 +140,39 @@ impl<H: Handler> Engine<H> {
         lent: &mut Option<Lent<'_>>,
         out: &mut Outputs<H>,
     ) {
+        if self.dispatch(to, segment, tag, lent, out) == Room::None {
+            self.slow_consumer(now, to, out);
+        }
+    }
+
+    /// Queues what is sent in the framing of its connection.
+    #[inline]
+    pub(super) fn dispatch(
+        &mut self,
+        to: ConnectionId,
+        segment: Segment,
+        tag: Tag,
+        lent: &mut Option<Lent<'_>>,
+        out: &mut Outputs<H>,
+    ) -> Room {
         let found = self.connections.get(to).filter(|found| found.stage == Stage::Open);
         let terms = found.map(|found| found.terms).unwrap_or_default();
+        let translated = found.is_some_and(|found| found.translated);
         let Some(door) = found.and_then(|found| found.transport.door()) else {
             if let Segment::Own(frame) = segment {
                 self.spares.recycle(frame.into_buffer());
             }
-            return;
+            return Room::Queued;
         };
-        self.metrics.sent.add_at(DoorLabel::from(door), 1);
+        let segment = if translated { self.translate(segment) } else { Some(segment) };
+        let Some(segment) = segment else { return Room::Queued };
+        if !tag.class.may_be_dropped() {
+            self.metrics.sent.add_at(DoorLabel::from(door), 1);
+        }
         let compressed = match terms {
             Terms::Plain => None,
+            // What comes later would refer back to it.
+            Terms::Dedicated if tag.class.may_be_dropped() => None,
             terms => self.compressed(to, terms, &segment, lent.as_ref(), out),
         };
         let bytes = match segment {
@@ -157,26 +180,24 @@ impl<H: Handler> Engine<H> {
                 let is_lent = matches!(segment, Segment::Lent(_));
                 self.replaced(segment, lent);
                 if is_lent {
-                    return self.push(to, bytes, tag, out);
+                    self.push(to, bytes, tag, out);
+                    return Room::Queued;
                 }
                 bytes
             }
             Segment::Shared(frame) => Bytes::Shared(frame, door),
             Segment::Own(frame) => Bytes::Own(frame, door),
-            Segment::Lent(range) => match lent.take() {
-                Some(lent) if lent.connection == to => {
-                    return self.send_lent(to, lent, range, tag, out);
+            Segment::Lent(range) => {
+                match lent.take() {
+                    Some(lent) if lent.connection == to => {
+                        self.send_lent(to, lent, range, tag, out);
+                    }
+                    _ => debug_assert!(false, "nothing was lent to {to:?}"),
                 }
-                _ => {
-                    debug_assert!(false, "nothing was lent to {to:?}");
-                    return;
-                }
-            },
+                return Room::Queued;
+            }
         };
-        let room = self.queue(to, bytes, tag, out);
-        if room == Room::None {
-            self.slow_consumer(now, to, out);
-        }
+        self.queue(to, bytes, tag, out)
     }
 
     /// Sends the message that is being handled back where it came from, where it lies if it can.
@@ -234,9 +255,12 @@ impl<H: Handler> Engine<H> {
         if self.run.has(to) {
             self.end_run(out);
         }
+        if !tag.class.may_be_gathered() {
+            return self.queue_event(to, bytes, tag, out);
+        }
         let Some(found) = self.connections.get_mut(to) else { return Room::Queued };
-        let before = found.outbox.bytes();
-        let room = found.outbox.push(bytes, tag, self.config.outbox_bytes, &mut self.spares);
+        let (before, limit) = (found.outbox.bytes(), found.room(&self.config));
+        let room = found.outbox.push(bytes, tag, limit, &mut self.spares);
         let after = found.outbox.bytes();
         self.metrics.queued_bytes.add((after - before) as i64);
         if before == 0 && after > 0 {
@@ -248,21 +272,6 @@ impl<H: Handler> Engine<H> {
             self.touched.push(to);
         }
         room
-    }
-
-    /// The queue is full of what may not be lost: nothing is left but to part (SPEC §5).
-    pub(super) fn slow_consumer(&mut self, now: Now, id: ConnectionId, out: &mut Outputs<H>) {
-        // What is gathered goes the way of what is queued: behind a hole nothing may follow but the
-        // Close frame.
-        self.end_run(out);
-        let found = self.connections.get_mut(id).filter(|found| found.stage == Stage::Open);
-        let Some(found) = found else { return };
-        self.metrics.slow_consumers.add(1);
-        let before = found.outbox.bytes();
-        found.outbox.clear();
-        found.set_awaited(None);
-        self.metrics.queued_bytes.add(found.outbox.bytes() as i64 - before as i64);
-        self.close(now, id, Close::new(SLOW_CONSUMER, "slow consumer"), out);
     }
 
     /// Answers the request that a connection waits with, or one that could not be read.

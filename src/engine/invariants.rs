@@ -22,6 +22,9 @@ impl<H: Handler> Engine<H> {
                 connection.over_since().is_none() || outbox.bytes() > 0,
                 "{key:?}: an empty queue is not too long"
             );
+            if let Some(slow) = connection.slow() {
+                outbox.check(slow);
+            }
             if let Some(at) = connection.deadline(&self.config) {
                 let set = connection.timer.map(|(_, set)| set);
                 assert!(set.is_some_and(|set| set <= at), "{key:?}: {set:?} is set, {at:?} is due");

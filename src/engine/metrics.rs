@@ -33,6 +33,18 @@ impl From<Door> for DoorLabel {
 }
 
 labels! {
+    /// The class of an event that was dropped.
+    pub enum DropLabel: "class" {
+        /// For a newer one of its channel.
+        DropOldest = "drop_oldest",
+        /// Because there was no room for it.
+        DropNewest = "drop_newest",
+        /// For the newest of its channel.
+        Latest = "latest",
+    }
+}
+
+labels! {
     /// The status of a request that broke the rules of HTTP or its limits.
     pub enum BadRequest: "status" {
         /// Not HTTP, or HTTP that could be understood in two ways.
@@ -71,6 +83,10 @@ rows! {
         opened: Counter[DoorLabel] = "stentor_connections_opened_total",
         /// Connections refused because there was no room.
         refused: Counter = "stentor_connections_refused_total",
+        /// Messages translated for connections that speak no text.
+        translated: Counter = "stentor_translated_total",
+        /// Messages that could not be translated, and were not sent.
+        untranslatable: Counter = "stentor_untranslatable_total",
         /// Connections whose first bytes are nothing we speak.
         unspoken: Counter = "stentor_connections_unspoken_total",
         /// Connections refused because they are not encrypted.
@@ -89,6 +105,10 @@ rows! {
         violations: Counter = "stentor_protocol_violations_total",
         /// Connections closed because they did not read what was sent.
         slow_consumers: Counter = "stentor_slow_consumers_total",
+        /// Events that slow connections were not sent, by the class of their channel.
+        dropped: Counter[DropLabel] = "stentor_events_dropped_total",
+        /// Gaps told to slow connections instead; one that grows is one.
+        gaps: Counter = "stentor_gaps_total",
         /// Connections closed without a sign of life.
         dead: Counter = "stentor_connections_dead_total",
         /// Closing handshakes that took too long.

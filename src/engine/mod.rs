@@ -26,6 +26,8 @@ mod receive;
 mod run;
 mod secure;
 mod sent;
+mod slow;
+mod translation;
 mod transport;
 mod unfinished;
 mod upgrade;
@@ -52,6 +54,8 @@ use compression::Compression;
 use connection::Connection;
 use outbox::Spares;
 use run::Run;
+use translation::Translations;
+use whole::Tally;
 
 /// The connections of one loop, and the handler that they talk to.
 #[derive(Debug)]
@@ -62,11 +66,14 @@ pub struct Engine<H: Handler> {
     connections: Arena<Connection>,
     timers: Wheel<TimerKey<H::Timer>>,
     compression: Compression,
+    translations: Translations,
     rng: Rng,
     /// What the handler asked for and is not carried out yet.
     effects: Vec<Effect<H>>,
     /// What comes before them.
     back: Option<Back>,
+    /// Messages of the common kind that were not counted yet.
+    whole: Tally,
     /// To whom the broadcasts among them go.
     receivers: Vec<ConnectionId>,
     /// Broadcasts that wait for more of the same.
@@ -97,9 +104,11 @@ impl<H: Handler> Engine<H> {
             connections: Arena::new(),
             timers: Wheel::new(),
             compression: Compression::default(),
+            translations: Translations::default(),
             rng: Rng::new(seed),
             effects: Vec::new(),
             back: None,
+            whole: Tally::default(),
             receivers: Vec::new(),
             run: Run::default(),
             slow: Vec::new(),
@@ -155,6 +164,7 @@ impl<H: Handler> Engine<H> {
         }
         self.settle(now, out);
         self.compression.forget();
+        self.translations.forget();
         self.check_after_input();
     }
 
@@ -225,13 +235,26 @@ impl<H: Handler> Engine<H> {
 
     /// Calls the handler; what it asks for is in `effects` afterwards.
     fn call<R>(&mut self, now: Now, f: impl FnOnce(&mut H, &mut Context<'_, H>) -> R) -> R {
+        let mut back = self.back.take();
+        let answer = self.call_for(now, &mut back, f);
+        self.back = back;
+        answer
+    }
+
+    #[inline]
+    fn call_for<R>(
+        &mut self,
+        now: Now,
+        back: &mut Option<Back>,
+        f: impl FnOnce(&mut H, &mut Context<'_, H>) -> R,
+    ) -> R {
         let mut context = Context {
             now,
             rng: &mut self.rng,
             here: self.here,
             timers: &mut self.timers,
             effects: &mut self.effects,
-            back: &mut self.back,
+            back,
             receivers: &mut self.receivers,
             buffers: &mut self.spares.buffers,
         };

@@ -3,13 +3,17 @@
 //! First in, first out. An entry knows which event of which channel it is, so that a queue which
 //! is too long can be thinned by channel. An outbox with nothing in it owns no memory: its table goes
 //! back to the [`Spares`] of its engine, so that neither an idle connection keeps one nor a busy one
-//! asks for another.
+//! asks for another. What is too long is thinned by `thinning.rs`.
+
+mod account;
+mod thinning;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::handler::{Class, Door, Tag};
 use crate::protocol::frame::{Frame, OwnFrame};
+pub(super) use account::{Drops, Slow};
 
 /// Tables longer than this are not kept.
 const ENTRIES_KEPT: usize = 64;
@@ -17,8 +21,9 @@ const ENTRIES_KEPT: usize = 64;
 const BUFFERS_KEPT: usize = 256;
 /// Spare tables of one engine: a broadcast needs one for each receiver at once.
 const TABLES_KEPT: usize = 8192;
-/// Buffers longer than this are not kept.
-const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+/// Buffers longer than this are not kept: all that are make a mebibyte at most. Were the bound a large
+/// one, each buffer of the pool would in its time have held a long reply, and keep room for another.
+const BUFFER_BYTES_KEPT: usize = 4 * 1024;
 
 /// Bytes in the framing of their connection.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ pub(super) enum Bytes {
     /// What makes sense of what went before, or of all that comes after: the rest of a frame, and the
     /// response to an upgrade.
     Rest(Vec<u8>),
+    /// In the place of events that were dropped.
+    Gap(Box<account::Missing>),
 }
 
 impl Bytes {
@@ -43,6 +50,7 @@ impl Bytes {
             Self::Own(frame, Door::WebSocket) => frame.websocket(),
             Self::Own(frame, Door::Lines) => frame.line(),
             Self::Raw(bytes) | Self::Rest(bytes) => bytes,
+            Self::Gap(missing) => missing.as_slice(),
         }
     }
 }
@@ -67,11 +75,7 @@ impl Spares {
 #[derive(Debug)]
 struct Entry {
     bytes: Bytes,
-    /// Read when a queue is thinned; every class of today closes instead.
-    #[expect(
-        dead_code,
-        reason = "the drop classes of SPEC §5 look here; entries carry it from the start"
-    )]
+    /// Read when the queue is thinned.
     tag: Tag,
 }
 
@@ -94,6 +98,8 @@ pub(super) enum Room {
     Queued,
     /// It does not fit, and must not be lost.
     None,
+    /// It was dropped, as it may be.
+    Dropped,
 }
 
 impl Outbox {
@@ -116,7 +122,8 @@ impl Outbox {
         self.sealed = waiting as u32;
     }
 
-    /// Queues `bytes` unless they are an event and there is no room within `limit`.
+    /// Queues `bytes` unless they are an event and there is no room within `limit`; not of a class
+    /// that may be dropped.
     ///
     /// An empty queue takes anything: a reply longer than the limit has to go out some time.
     pub(super) fn push(
@@ -132,13 +139,18 @@ impl Outbox {
             return Room::None;
         }
         if more > 0 {
-            self.bytes += more;
-            if self.entries.capacity() == 0 {
-                self.entries = spares.tables.pop().unwrap_or_default();
-            }
-            self.entries.push_back(Entry { bytes, tag });
+            self.append(Entry { bytes, tag }, spares);
         }
         Room::Queued
+    }
+
+    #[inline]
+    fn append(&mut self, entry: Entry, spares: &mut Spares) {
+        self.bytes += entry.bytes.as_slice().len();
+        if self.entries.capacity() == 0 {
+            self.entries = spares.tables.pop().unwrap_or_default();
+        }
+        self.entries.push_back(entry);
     }
 
     /// Queues before everything else what the kernel did not take.

@@ -54,6 +54,7 @@ impl<H: Handler> Engine<H> {
         let mut at = 0;
         if lend {
             let calm = self.whole_messages(now, id, bytes, &mut at, out);
+            self.count_whole();
             if at > 0 && at == bytes.len() {
                 if !calm {
                     self.unlend(id, bytes, out);
@@ -335,16 +336,16 @@ impl<H: Handler> Engine<H> {
 
     /// The range of a lent payload as it lies in the driver's bytes.
     pub(super) fn lend(out: &mut Outputs<H>, bytes: &mut [u8], frame: Range<usize>) {
-        out.lent = Some(match out.lent.take() {
-            None => frame,
-            Some(before) if before.end == frame.start => before.start..frame.end,
+        match &mut out.lent {
+            lent @ None => *lent = Some(frame),
+            Some(before) if before.end == frame.start => before.end = frame.end,
             Some(before) => {
                 // Their headers are longer than ours: close the gap, so that one write takes both.
                 let end = before.end + frame.len();
                 bytes.copy_within(frame, before.end);
-                before.start..end
+                before.end = end;
             }
-        });
+        }
     }
 }
 

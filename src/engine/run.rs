@@ -10,14 +10,14 @@
 
 use std::sync::Arc;
 
-use super::compression::Terms;
+use super::compression::{Form, Terms};
 use super::connection::Stage;
 use super::io::{Output, Outputs};
 use super::outbox::{Bytes, Room, Spares};
 use super::{DoorLabel, Engine};
 use crate::base::id::ConnectionId;
-use crate::handler::{Door, Handler, Tag};
-use crate::protocol::frame::Common;
+use crate::handler::{Door, Handler, Segment, Tag};
+use crate::protocol::frame::{Common, Frame};
 
 /// Longer runs are ended, so that a queue's limit is judged before much more is gathered.
 const RUN_BYTES_MAX: usize = 64 * 1024;
@@ -67,28 +67,51 @@ impl Run {
         for receiver in self.receivers.drain(..) {
             self.members[receiver.slot as usize / 64] = 0;
         }
-        for frame in self.frames.drain(..) {
-            if let Common::Own(frame) = frame {
-                spares.recycle(frame.into_buffer());
-            }
-        }
+        self.frames.drain(..).for_each(|frame| recycle(frame, spares));
         self.bytes = 0;
         self.tag = None;
     }
+}
 
-    /// What a door gets, in one piece.
-    fn block(&self, door: Door, spares: &mut Spares) -> Arc<[u8]> {
-        let mut block = spares.buffers.pop().unwrap_or_default();
-        block.clear();
-        for frame in &self.frames {
-            block.extend_from_slice(match door {
-                Door::WebSocket => frame.websocket(),
-                Door::Lines => frame.line(),
-            });
+/// The frames of a run in one language as their receivers get them; each form is made for the first
+/// who needs it.
+#[derive(Debug, Default)]
+struct Framed {
+    /// The only one.
+    only: Option<Frame>,
+    /// Those of a door in one piece.
+    blocks: [Option<Arc<[u8]>>; 2],
+    compressed: Vec<Form>,
+}
+
+impl Framed {
+    /// What a door gets.
+    fn bytes(&mut self, frames: &[Common], door: Door, spares: &mut Spares) -> Bytes {
+        if let [only] = frames {
+            return Bytes::Shared(self.only.get_or_insert_with(|| only.share()).clone(), door);
         }
-        let shared = Arc::from(&block[..]);
-        spares.recycle(block);
-        shared
+        let place = &mut self.blocks[usize::from(door == Door::Lines)];
+        Bytes::Block(Arc::clone(place.get_or_insert_with(|| block(frames, door, spares))))
+    }
+}
+
+fn block(frames: &[Common], door: Door, spares: &mut Spares) -> Arc<[u8]> {
+    let mut block = spares.buffers.pop().unwrap_or_default();
+    block.clear();
+    for frame in frames {
+        block.extend_from_slice(match door {
+            Door::WebSocket => frame.websocket(),
+            Door::Lines => frame.line(),
+        });
+    }
+    let shared = Arc::from(&block[..]);
+    spares.recycle(block);
+    shared
+}
+
+fn recycle(frame: Common, spares: &mut Spares) {
+    if let Common::Own(frame) = frame {
+        spares.recycle(frame.into_buffer());
     }
 }
 
@@ -101,13 +124,13 @@ impl<H: Handler> Engine<H> {
         tag: Tag,
         out: &mut Outputs<H>,
     ) {
+        if !tag.class.may_be_gathered() {
+            return self.broadcast_each(receivers, frame, tag, out);
+        }
         if !self.run.continues(receivers, &frame, tag) {
             self.end_run(out);
             if receivers.is_empty() {
-                if let Common::Own(frame) = frame {
-                    self.spares.recycle(frame.into_buffer());
-                }
-                return;
+                return recycle(frame, &mut self.spares);
             }
             self.run.begin(receivers, tag);
         }
@@ -115,46 +138,65 @@ impl<H: Handler> Engine<H> {
         self.run.frames.push(frame);
     }
 
+    /// Sends a frame to many that is not to be gathered: what may be dropped is dropped by itself.
+    fn broadcast_each(
+        &mut self,
+        receivers: &[ConnectionId],
+        frame: Common,
+        tag: Tag,
+        out: &mut Outputs<H>,
+    ) {
+        self.end_run(out);
+        let shared = frame.share();
+        if let Common::Own(frame) = frame {
+            self.spares.recycle(frame.into_buffer());
+        }
+        for &to in receivers {
+            let segment = Segment::Shared(shared.clone());
+            if self.dispatch(to, segment, tag, &mut None, out) == Room::None {
+                self.slow.push(to);
+            }
+        }
+    }
+
     /// Queues what was gathered.
     pub(super) fn end_run(&mut self, out: &mut Outputs<H>) {
         let Some(tag) = self.run.tag else { return };
         let mut run = std::mem::take(&mut self.run);
-        let only = if let [only] = &run.frames[..] { Some(only.share()) } else { None };
-        let (mut blocks, mut forms) = ([None, None], Vec::new());
+        let (mut framed, mut translated) = (Framed::default(), None);
         let (mut counts, mut queued) = ([0; 2], 0);
         for &to in &run.receivers {
             let Some(found) = self.connections.get_mut(to) else { continue };
             let Some(door) = found.transport.door().filter(|_| found.stage == Stage::Open) else {
                 continue;
             };
-            let at = usize::from(door == Door::Lines);
-            counts[at] += run.frames.len() as u64;
-            if found.terms != Terms::Plain {
-                let terms = found.terms;
-                if let Some(bytes) = self.compressed_run(to, terms, &run.frames, &mut forms) {
+            let terms = found.terms;
+            let (frames, framed) = if found.translated {
+                let (frames, framed) = translated
+                    .get_or_insert_with(|| (self.translated(&run.frames), Framed::default()));
+                (&frames[..], framed)
+            } else {
+                (&run.frames[..], &mut framed)
+            };
+            counts[usize::from(door == Door::Lines)] += frames.len() as u64;
+            if terms != Terms::Plain {
+                let forms = &mut framed.compressed;
+                if let Some(bytes) = self.compressed_run(to, terms, frames, forms) {
                     if self.queue(to, bytes, tag, out) == Room::None {
                         self.slow.push(to);
                     }
                     continue;
                 }
             }
-            let bytes = match &only {
-                Some(frame) => Bytes::Shared(frame.clone(), door),
-                None => {
-                    let block = blocks[at].get_or_insert_with(|| run.block(door, &mut self.spares));
-                    Bytes::Block(Arc::clone(block))
-                }
-            };
+            let bytes = framed.bytes(frames, door, &mut self.spares);
             let Some(found) = self.connections.get_mut(to) else { continue };
-            let before = found.outbox.bytes();
-            if found.outbox.push(bytes, tag, self.config.outbox_bytes, &mut self.spares)
-                == Room::None
-            {
+            let (before, limit) = (found.outbox.bytes(), found.room(&self.config));
+            if found.outbox.push(bytes, tag, limit, &mut self.spares) == Room::None {
                 self.slow.push(to);
             }
             let after = found.outbox.bytes();
             queued += after - before;
-            if before == 0 {
+            if before == 0 && after > 0 {
                 out.list.push(Output::Transmit(to));
             }
             if after > self.config.outbox_soft_bytes {
@@ -164,6 +206,9 @@ impl<H: Handler> Engine<H> {
         self.metrics.queued_bytes.add(queued as i64);
         for (door, count) in [Door::WebSocket, Door::Lines].into_iter().zip(counts) {
             self.metrics.sent.add_at(DoorLabel::from(door), count);
+        }
+        for frame in translated.into_iter().flat_map(|(frames, _)| frames) {
+            recycle(frame, &mut self.spares);
         }
         run.clear(&mut self.spares);
         if self.run.is_empty() {

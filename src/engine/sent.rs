@@ -1,8 +1,8 @@
 //! What went out, and who wants to know when something did.
 //!
 //! Law: [`Handler::sent`](crate::handler::Handler::sent) is called when every byte that was queued
-//! when it was asked for is with the kernel, ciphertext included; late rather than early. What is
-//! given up for a slow consumer was never sent.
+//! when it was asked for is with the kernel, ciphertext included; late rather than early: what
+//! is dropped before it still counts. What is given up for a slow consumer was never sent.
 
 use super::Engine;
 use super::connection::{Connection, Stage};
@@ -20,8 +20,11 @@ impl<H: Handler> Engine<H> {
             self.metrics.sent_bytes.add(bytes as u64);
             self.metrics.queued_bytes.add(-(bytes as i64));
         }
-        found.outbox.sent(bytes, &mut self.spares);
-        let slow = found.over_since().is_some() || found.throttled;
+        match found.thinned() {
+            (outbox, None) => outbox.sent(bytes, &mut self.spares),
+            (outbox, Some(slow)) => outbox.sent_slow(bytes, slow, &mut self.spares),
+        }
+        let slow = found.slow().is_some() || found.throttled;
         let watched = found.awaited();
         if slow || found.stage != Stage::Open {
             self.touched.push(connection);
@@ -38,11 +41,15 @@ impl<H: Handler> Engine<H> {
     /// The kernel did not take this rest of what was lent: it goes out before anything queued.
     pub fn refused(&mut self, connection: ConnectionId, rest: &[u8]) {
         if let Some(found) = self.connections.get_mut(connection) {
-            found.outbox.push_front(rest);
-            self.metrics.queued_bytes.add(rest.len() as i64);
-            if let Some(awaited) = found.awaited() {
-                found.set_awaited(Some(awaited + rest.len()));
+            match found.thinned() {
+                (outbox, Some(slow)) if !rest.is_empty() => {
+                    outbox.push_front(rest);
+                    slow.pushed_front();
+                }
+                (outbox, _) => outbox.push_front(rest),
             }
+            self.metrics.queued_bytes.add(rest.len() as i64);
+            found.await_more(rest.len());
         }
     }
 
@@ -76,6 +83,13 @@ impl<H: Handler> Engine<H> {
 impl Connection {
     /// Whether anybody has to hear when its queue gets shorter.
     pub(super) fn is_watched(&self) -> bool {
-        self.rare().is_some_and(|rare| rare.over_since.is_some() || rare.awaited.is_some())
+        self.rare().is_some_and(|rare| rare.slow.is_some() || rare.awaited.is_some())
+    }
+
+    /// So many bytes were queued before others, perhaps before what is awaited.
+    pub(super) fn await_more(&mut self, bytes: usize) {
+        if let Some(awaited) = self.awaited() {
+            self.set_awaited(Some(awaited + bytes));
+        }
     }
 }

@@ -15,7 +15,22 @@ use crate::base::now::Now;
 use crate::handler::{Back, Handler, Kind, Message};
 use crate::protocol::websocket::{self, encoder};
 
+/// How many messages came, and how many went back, by the common way of one read. They are counted
+/// here and told to the metrics together: a cell of those is three steps away.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    received: u64,
+    sent: u64,
+}
+
 impl<H: Handler> Engine<H> {
+    /// Tells the metrics what was counted since the last time.
+    pub(super) fn count_whole(&mut self) {
+        let Tally { received, sent } = std::mem::take(&mut self.whole);
+        self.metrics.received.add_at(DoorLabel::WebSocket, received);
+        self.metrics.sent.add_at(DoorLabel::WebSocket, sent);
+    }
+
     /// Hands over WebSocket messages that lie whole in `bytes`, up to the first other thing. True
     /// when they only went back to where they came from: then nothing can have changed.
     pub(super) fn whole_messages(
@@ -49,19 +64,22 @@ impl<H: Handler> Engine<H> {
                     }
                 };
                 let kind = if text { Kind::Text } else { Kind::Binary };
-                self.metrics.received.add_at(DoorLabel::WebSocket, 1);
+                self.whole.received = self.whole.received.wrapping_add(1);
                 let message = Message { kind, bytes: &bytes[range.clone()] };
-                self.call(now, |handler, cx| handler.message(cx, id, message));
-                let as_it_lies = alone && range.len() <= plain_bytes_max;
-                if as_it_lies
-                    && let Some(back) = self.back.as_ref().filter(|back| back.to == id)
-                    && let Some(frame) = frame_back(back, kind, bytes, &range)
+                let mut back = None;
+                self.call_for(now, &mut back, |handler, cx| handler.message(cx, id, message));
+                if let Some(one) = &back
+                    && alone
+                    && range.len() <= plain_bytes_max
+                    && one.to == id
+                    && let Some(frame) = frame_back(one, kind, bytes, &range)
                 {
-                    self.back = None;
-                    self.metrics.sent.add_at(DoorLabel::WebSocket, 1);
+                    back = None;
+                    self.whole.sent = self.whole.sent.wrapping_add(1);
                     Self::lend(out, bytes, frame);
                 }
-                if self.back.is_some() || !self.effects.is_empty() {
+                if back.is_some() || !self.effects.is_empty() {
+                    self.back = back;
                     self.carry_out(now, Some(Lent::within(id, kind, bytes, range, true)), out);
                     calm = false;
                     break;

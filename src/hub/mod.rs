@@ -4,6 +4,7 @@
 
 pub mod channels;
 pub mod homes;
+pub mod policy;
 pub mod revocations;
 pub mod subscriptions;
 pub mod users;

@@ -6,6 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
@@ -90,6 +93,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
 }
 
 /// What a publication carries.
+///
+/// In JSON other bytes are `{"b64":"…"}`. A client's own JSON that begins so is kept with one space
+/// more after its brace, which changes nothing of what it says: so wherever the text of a payload
+/// comes to, it tells which of the two it is ([`told_apart`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
     /// JSON: the same on both codecs.
@@ -100,13 +107,83 @@ pub enum Payload<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Json::deserialize(deserializer).map(Self::Json)
+        Json::deserialize(deserializer).map(Self::of_client)
+    }
+}
+
+/// How other bytes begin in JSON.
+const BYTES_HEAD: &str = "{\"b64\":\"";
+const BYTES_TAIL: &str = "\"}";
+
+impl<'a> Payload<'a> {
+    /// The JSON of a client.
+    #[must_use]
+    pub fn of_client(json: Json<'a>) -> Self {
+        match json.as_str().strip_prefix('{').filter(|rest| is_like_bytes(rest)) {
+            Some(rest) => Self::Json(Json(Cow::Owned(format!("{{ {rest}")))),
+            None => Self::Json(json),
+        }
+    }
+
+    /// Its text in JSON.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Json(json) => Cow::Borrowed(json.as_str()),
+            Self::Bytes(bytes) => {
+                Cow::Owned(format!("{BYTES_HEAD}{}{BYTES_TAIL}", STANDARD.encode(bytes)))
+            }
+        }
+    }
+}
+
+/// Whether an object whose brace is before `rest` may be taken for other bytes.
+fn is_like_bytes(rest: &str) -> bool {
+    rest.trim_start_matches(' ').starts_with("\"b64\"")
+}
+
+/// What was published, from the text of a payload: the JSON as the client said it, or other bytes.
+#[must_use]
+pub fn told_apart(text: &str) -> Cow<'_, [u8]> {
+    let other = text.strip_prefix(BYTES_HEAD).and_then(|rest| rest.strip_suffix(BYTES_TAIL));
+    if let Some(bytes) = other.and_then(|text| STANDARD.decode(text).ok()) {
+        return Cow::Owned(bytes);
+    }
+    match text.strip_prefix("{ ").filter(|rest| is_like_bytes(rest)) {
+        Some(rest) => Cow::Owned([b"{", rest.as_bytes()].concat()),
+        None => Cow::Borrowed(text.as_bytes()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_and_other_bytes_are_told_apart_by_their_text() {
+        for json in [
+            r#"{"b64":"aGk="}"#,
+            r#"{ "b64":"aGk="}"#,
+            r#"{   "b64" : 1, "c":2}"#,
+            r#"{"b64":"aGk","x":1}"#,
+            r#"{"b6":"aGk="}"#,
+            "null",
+            "{}",
+            "[1]",
+        ] {
+            let payload = Payload::of_client(Json::new(json));
+            assert_eq!(&*told_apart(&payload.text()), json.as_bytes());
+            let (read, meant): (serde_json::Value, serde_json::Value) = (
+                serde_json::from_str(&payload.text()).unwrap(),
+                serde_json::from_str(json).unwrap(),
+            );
+            assert_eq!(read, meant);
+        }
+        for bytes in [&b""[..], b"\0\xff", b"hi", br#"{"b64":"aGk="}"#] {
+            assert_eq!(&*told_apart(&Payload::Bytes(bytes).text()), bytes);
+        }
+        assert_eq!(Payload::Bytes(b"hi").text(), r#"{"b64":"aGk="}"#);
+    }
 
     #[test]
     fn compact_removes_white_space_only_with_a_control_byte_about() {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::ask::{Answer, Ask, Event, Outcome, Resumed, SignedIn, gone, unexpected};
+use super::channels::may_hear;
 use super::session::{Arriving, User, Who};
 use super::words::Word;
 use super::{Router, Timer, tokens};
@@ -12,7 +13,7 @@ use crate::base::id::{Address, ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
 use crate::guard::Limit;
 use crate::handler::{Close, Context};
-use crate::hub::Channel;
+use crate::hub::{AsChannel, Channel};
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
 use crate::message::record::Profile;
@@ -121,6 +122,25 @@ pub(super) fn replace_identity(
     user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
     user.identity = identity;
     user.set_display_name(profile.display_name);
+    drop_forbidden(router, cx, id);
+}
+
+/// Another token may allow less: what may not be heard any more is heard no more.
+fn drop_forbidden(router: &mut Router, cx: &mut Context<'_, Router>, id: ConnectionId) {
+    let Some(session) = router.sessions.get_mut(id) else { return };
+    let Who::User(user) = &session.who else { return };
+    let (policies, subscriptions) = (&router.config.policies, &router.subscriptions);
+    let stays = |number: &u32| match subscriptions.channel(*number) {
+        Some(Channel::Room(_)) | None => true,
+        Some(channel) => may_hear(policies, &user.identity, channel.as_channel(), || true),
+    };
+    if session.channels.iter().all(stays) {
+        return;
+    }
+    let (kept, lost): (Vec<u32>, Vec<u32>) = session.channels.iter().partition(|n| stays(n));
+    session.channels = kept;
+    session.chosen = session.chosen.saturating_sub(lost.len() as u32);
+    router.unsubscribe_all(cx, id, lost);
 }
 
 /// How long a connection may stay after `now` with a token that ends at `exp`.

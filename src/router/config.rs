@@ -1,4 +1,6 @@
-//! The limits of what is said. Sizes in bytes, times in milliseconds; `None` is no limit.
+//! The limits of what is said, and the namespaces of channels. Sizes in bytes, times in milliseconds; `None` is no limit.
+
+use crate::hub::policy::Policies;
 
 use crate::store::inbox::Bounds;
 
@@ -27,6 +29,8 @@ pub struct Config {
     pub job_timeout_ms: u64,
     /// Whether errors say what to type instead.
     pub hints: bool,
+    /// What is allowed and kept in each namespace of channels.
+    pub policies: Policies,
 }
 
 impl Default for Config {
@@ -42,6 +46,7 @@ impl Default for Config {
             inbox: Bounds::default(),
             job_timeout_ms: 30_000,
             hints: true,
+            policies: Policies::default(),
         }
     }
 }

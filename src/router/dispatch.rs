@@ -8,6 +8,7 @@ use super::slots::{Lane, Waiting};
 use super::{Router, accounts, basics, channels, chats, messages, notifications, sending, tokens};
 use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
+use crate::codec::protobuf::Message;
 use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
 use crate::hub::ChannelRef;
@@ -15,6 +16,15 @@ use crate::message::client::{Access, Rate, Request};
 use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
 use crate::message::fault::{Code, Fault};
 use crate::protocol::websocket::Opcode;
+
+/// A request as it was said.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Said<'a> {
+    /// An object.
+    Text(&'a str),
+    /// A binary message.
+    Binary(&'a [u8]),
+}
 
 impl Router {
     /// Takes the objects of a message one after the other, until there are too many unanswered.
@@ -24,13 +34,13 @@ impl Router {
             && !session.is_over()
         {
             if session.is_full() {
-                session.keep_rest(text);
+                session.keep_rest(Waiting::Object(text.into()));
                 // A logout may have filled it, behind which requests wait: nobody was told yet.
                 return self.hold_back(cx, id);
             }
             let (decoded, rest) = json::decode(text);
             let object = &text[..text.len() - rest.len()];
-            self.object(cx, id, decoded, Some(object));
+            self.object(cx, id, decoded, Some(Said::Text(object)));
             if rest.is_empty() {
                 return;
             }
@@ -38,14 +48,27 @@ impl Router {
         }
     }
 
-    /// Starts a request, or lets it wait for those before it. `object` is its text; a line that
+    /// Takes a binary message.
+    pub(super) fn binary(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, bytes: &[u8]) {
+        let Some(session) = self.sessions.get_mut(id).filter(|session| !session.is_over()) else {
+            return;
+        };
+        if session.is_full() {
+            session.keep_rest(Waiting::Binary(bytes.into()));
+            return self.hold_back(cx, id);
+        }
+        let message = Message::decode(bytes);
+        self.object(cx, id, message.request(), Some(Said::Binary(bytes)));
+    }
+
+    /// Starts a request, or lets it wait for those before it. `object` is what was said; a line that
     /// holds no request has none.
     pub(super) fn object(
         &mut self,
         cx: &mut Context<'_, Self>,
         id: ConnectionId,
         decoded: Result<Decoded<'_>, Box<Refused<'_>>>,
-        object: Option<&str>,
+        object: Option<Said<'_>>,
     ) {
         let lane = self.lane(&decoded);
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -58,7 +81,8 @@ impl Router {
             self.start(cx, id, slot, decoded);
         } else {
             let waiting = match (object, decoded) {
-                (Some(object), _) => Waiting::Object(object.into()),
+                (Some(Said::Text(object)), _) => Waiting::Object(object.into()),
+                (Some(Said::Binary(bytes)), _) => Waiting::Binary(bytes.into()),
                 (None, Err(refused)) => Waiting::Line(Box::new(refused.fault)),
                 (None, Ok(_)) => return,
             };
@@ -207,14 +231,21 @@ impl Router {
         }
         loop {
             let Some(session) = self.sessions.get_mut(id) else { return };
-            // The text is decoded again: what waits keeps no borrowed request.
+            // It is decoded again: what waits keeps no borrowed request.
             let mut slots = std::mem::take(&mut session.slots);
-            let next = slots.next(|text| self.lane(&json::decode(text).0));
+            let next = slots.next(|waiting| match waiting {
+                Waiting::Object(text) => self.lane(&json::decode(text).0),
+                Waiting::Binary(bytes) => self.lane(&Message::decode(bytes).request()),
+                Waiting::Line(_) => Lane::Alone,
+            });
             let Some(session) = self.sessions.get_mut(id) else { return };
             session.slots = slots;
             match next {
                 Some((slot, Waiting::Object(text))) => {
                     self.start(cx, id, slot, json::decode(&text).0);
+                }
+                Some((slot, Waiting::Binary(bytes))) => {
+                    self.start(cx, id, slot, Message::decode(&bytes).request());
                 }
                 Some((slot, Waiting::Line(fault))) => {
                     self.start(cx, id, slot, Err(Box::new(Refused::line(*fault))));
@@ -229,9 +260,10 @@ impl Router {
     fn take_more(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.paused && !session.is_full() && session.slots.len() <= UNANSWERED_MAX / 2 {
-            let rest = session.take_rest();
-            if !rest.is_empty() {
-                self.objects(cx, id, &rest);
+            match session.take_rest() {
+                Some(Waiting::Object(rest)) => self.objects(cx, id, &rest),
+                Some(Waiting::Binary(rest)) => self.binary(cx, id, &rest),
+                Some(Waiting::Line(_)) | None => {}
             }
             let Some(session) = self.sessions.get_mut(id) else { return };
             if !session.has_rest() && session.paused && !session.is_full() {

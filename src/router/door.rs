@@ -3,11 +3,14 @@
 use serde::Serialize;
 
 use super::Router;
+use super::dispatch::Said;
+use super::metrics::CodecName;
 use super::session::Session;
 use crate::base::id::{ConnectionId, Id};
 use crate::base::time::Timestamp;
+use crate::codec::Codec;
 use crate::codec::json::{self, Refused};
-use crate::handler::{Accept, Close, Context, Door, Opening, Segment, Tag, Upgrade};
+use crate::handler::{Accept, Close, Context, Door, Kind, Opening, Segment, Tag, Upgrade};
 use crate::message::fault::{Code, Fault};
 use crate::message::server;
 use crate::protocol::http::{Request, Response, percent_decode};
@@ -17,12 +20,18 @@ use crate::protocol::websocket::Opcode;
 const SERVER: &str = concat!("stentor/", env!("CARGO_PKG_VERSION"));
 /// The version of what is said, told in `hello`.
 const PROTOCOL: u32 = 1;
-/// The subprotocol of JSON.
-const SUBPROTOCOL_JSON: &str = "stentor.v1.json";
 /// What a token in the list of subprotocols begins with.
 const BEARER: &str = "bearer.";
 /// The longest token that is looked at.
 const TOKEN_BYTES_MAX: usize = 4096;
+
+/// What came with an upgrade that was let in.
+#[derive(Debug)]
+pub(super) struct Upgraded {
+    connection: ConnectionId,
+    token: Option<Box<str>>,
+    codec: Option<Codec>,
+}
 
 #[derive(Serialize)]
 struct Hello {
@@ -73,10 +82,13 @@ impl Router {
             return Err(Response::new(403).text("this origin is not allowed\n"));
         }
         let offered = upgrade.subprotocols;
-        let subprotocol = offered.contains(&SUBPROTOCOL_JSON).then_some(SUBPROTOCOL_JSON);
+        // The first of ours that the client names.
+        let named = |name: &&str| Codec::ALL.into_iter().find(|codec| codec.subprotocol() == *name);
+        let codec = offered.iter().find_map(named);
         let in_list = offered.iter().find_map(|name| name.strip_prefix(BEARER));
-        if in_list.is_some() && subprotocol.is_none() {
-            let hint = "bearer.TOKEN needs stentor.v1.json beside it in Sec-WebSocket-Protocol\n";
+        if in_list.is_some() && codec.is_none() {
+            let hint = "bearer.TOKEN needs stentor.v1.json or stentor.v1.protobuf beside it in \
+                        Sec-WebSocket-Protocol\n";
             return Err(Response::new(400).text(hint));
         }
         let in_header = request
@@ -85,10 +97,10 @@ impl Router {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim().to_owned());
         let token = in_path.or(in_header).or(in_list.map(str::to_owned));
-        if let Some(token) = token {
-            self.upgrades.push((connection, token.into()));
+        if token.is_some() || codec.is_some() {
+            self.upgrades.push(Upgraded { connection, token: token.map(Into::into), codec });
         }
-        Ok(Accept { subprotocol })
+        Ok(Accept { subprotocol: codec.map(Codec::subprotocol) })
     }
 
     /// A connection speaks: it is greeted, and its time to authenticate begins.
@@ -103,10 +115,30 @@ impl Router {
         let session = Session::new(id, opening.peer, session_id, cx.now, auth);
         self.sessions.insert(id, session);
         cx.limit(id, self.config.unauthenticated_message_bytes);
+        let upgraded = self.upgrades.iter().position(|upgraded| upgraded.connection == id);
+        let upgraded = upgraded.map(|at| self.upgrades.swap_remove(at));
+        let codec = match opening.door {
+            Door::Lines => Some(Codec::Json),
+            Door::WebSocket => upgraded.as_ref().and_then(|upgraded| upgraded.codec),
+        };
+        if let Some(codec) = codec {
+            self.settle_codec(cx, id, codec);
+        }
+        self.greet(cx, id);
+        self.start_auth_timer(cx, id);
+        if let Some(token) = upgraded.and_then(|upgraded| upgraded.token) {
+            self.show_token(cx, id, &token);
+        }
+    }
+
+    /// The first event on every connection.
+    fn greet(&self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let auth = self.auth_timeout(session.peer);
         let hello = Hello {
             server: SERVER,
             protocol: PROTOCOL,
-            connection_id: session_id,
+            connection_id: session.id,
             heartbeat_ms: self.config.heartbeat_ms,
             auth_timeout_ms: auth.as_millis() as u64,
             limits: Limits {
@@ -119,11 +151,44 @@ impl Router {
             },
         };
         event(cx, id, server::HELLO, true, &hello);
-        self.start_auth_timer(cx, id);
-        if let Some(at) = self.upgrades.iter().position(|(connection, _)| *connection == id) {
-            let (_, token) = self.upgrades.swap_remove(at);
-            self.show_token(cx, id, &token);
+    }
+
+    /// From here on it is known how the connection speaks.
+    fn settle_codec(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, codec: Codec) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.codec = Some(codec);
+        self.metrics.codecs.add_at(CodecName(codec), 1);
+        if codec == Codec::Protobuf {
+            cx.translate(id);
         }
+    }
+
+    /// Whether a frame of this kind may be read. The first one decides where no subprotocol did; the
+    /// hello before it was text, so a client of Protobuf is greeted again (SPEC §3).
+    pub(super) fn speaks(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        kind: Kind,
+    ) -> bool {
+        let spoken = if kind == Kind::Binary { Codec::Protobuf } else { Codec::Json };
+        let Some(session) = self.sessions.get(id) else { return false };
+        match session.codec {
+            Some(codec) if codec == spoken => return true,
+            Some(Codec::Json) => {
+                cx.close(id, Close::new(1003, "JSON is spoken here: no binary messages"));
+                return false;
+            }
+            Some(Codec::Protobuf) => {
+                cx.close(id, Close::new(1003, "Protobuf is spoken here: binary messages only"));
+                return false;
+            }
+            None => self.settle_codec(cx, id, spoken),
+        }
+        if spoken == Codec::Protobuf {
+            self.greet(cx, id);
+        }
+        true
     }
 
     /// The token of an upgrade is shown as if by `auth`.
@@ -152,7 +217,7 @@ impl Router {
         if text.starts_with('{') {
             let (decoded, rest) = json::decode(text);
             if rest.is_empty() {
-                return self.object(cx, id, decoded, Some(text));
+                return self.object(cx, id, decoded, Some(Said::Text(text)));
             }
             return self.refuse_line(cx, id, bad_line("something follows the object"));
         }

@@ -157,7 +157,7 @@ fn gap(cx: &mut Context<'_, Router>, channel: &str, from: u64, to: u64) -> OwnFr
 }
 
 const fn tag(offset: u64, critical: bool) -> Tag {
-    Tag { channel: 0, offset, class: if critical { Class::Reply } else { Class::Kick } }
+    Tag { channel: 0, offset, class: if critical { Class::Critical } else { Class::Kick } }
 }
 
 impl Router {

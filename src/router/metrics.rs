@@ -1,5 +1,6 @@
 //! What the router counts.
 
+use crate::codec::Codec;
 use crate::message::client::Verb;
 use crate::message::fault::Code;
 use crate::metrics::{Counts, Label, LabelSet, rows};
@@ -63,6 +64,19 @@ impl Label for CodeLabel {
     }
 }
 
+/// A codec as a label.
+#[derive(Clone, Copy, Debug)]
+pub struct CodecName(pub(super) Codec);
+
+impl Label for CodecName {
+    const SETS: &'static [LabelSet] = &[LabelSet { name: "codec", values: &["json", "protobuf"] }];
+    const COUNT: usize = Codec::ALL.len();
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 rows! {
     /// The rows of one loop's router.
     pub struct Metrics {
@@ -104,6 +118,8 @@ rows! {
         auth_failures: Counter = "stentor_auth_failures_total",
         /// Work that workers did not finish in time.
         job_timeouts: Counter = "stentor_job_timeouts_total",
+        /// Connections by how what they say is written, once that is known.
+        codecs: Gauge[CodecName] = "stentor_codec_connections",
         /// Authenticated connections.
         users: Gauge = "stentor_authenticated_connections",
     }

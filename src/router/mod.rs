@@ -18,6 +18,7 @@ mod events;
 mod homes;
 mod inbox;
 mod inbox_log;
+mod invariants;
 mod messages;
 mod metrics;
 mod notifications;
@@ -41,6 +42,7 @@ use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId, UserId};
 use crate::base::timer::TimerId;
+use crate::codec::protobuf;
 use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
@@ -77,8 +79,8 @@ pub struct Router {
     calls: Arena<Call>,
     /// The event of a publication whose reply goes out first.
     after_reply: Option<Echo>,
-    /// Tokens that came with an upgrade, until the connection opens.
-    upgrades: Vec<(ConnectionId, Box<str>)>,
+    /// What came with an upgrade, until the connection opens.
+    upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
     revocations: Revocations,
     channels: Channels,
@@ -219,16 +221,18 @@ impl Handler for Router {
     fn message(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, message: Message<'_>) {
         match message.kind {
             Kind::Line => self.line(cx, id, message.bytes),
+            Kind::Text | Kind::Binary if !self.speaks(cx, id, message.kind) => {}
             // The engine has validated it; looking again costs less than an unchecked promise.
             Kind::Text => match simdutf8::basic::from_utf8(message.bytes) {
                 Ok(text) => self.objects(cx, id, text),
                 Err(_) => cx.close(id, Close::new(1007, "text must be UTF-8")),
             },
-            Kind::Binary => {
-                let close = Close::new(1003, "binary messages are not spoken here: send JSON text");
-                cx.close(id, close);
-            }
+            Kind::Binary => self.binary(cx, id, message.bytes),
         }
+    }
+
+    fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
+        std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out))
     }
 
     fn request(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, request: &Request<'_>) {
@@ -268,6 +272,9 @@ impl Handler for Router {
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.leave(cx, id);
         if let Some(session) = self.sessions.remove(id) {
+            if let Some(codec) = session.codec {
+                self.metrics.codecs.add_at(metrics::CodecName(codec), -1);
+            }
             if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
                 cx.cancel_timer(timer);
             }
@@ -303,20 +310,7 @@ impl Handler for Router {
     }
 
     fn check_invariants(&self) {
-        for (id, session) in self.sessions.iter() {
-            session.slots.check();
-            assert!(session.paused || !session.has_rest(), "{id:?} comes back to what is kept");
-            for number in &session.channels {
-                let channel = self.subscriptions.channel(*number);
-                assert!(channel.is_some(), "{id:?} is subscribed to nothing");
-            }
-            if let Some(user) = session.user_id() {
-                assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
-            }
-        }
-        for (key, call) in self.calls.iter() {
-            assert!(call.step.is_some(), "call {key:?} waits for something");
-        }
+        self.check();
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::config::{UNANSWERED_MAX, WAITING_BYTES_MAX};
 use super::inbox::{Course, Wish};
-use super::slots::Slots;
+use super::slots::{Slots, Waiting};
 use crate::auth::Identity;
 use crate::base::id::{ConnectionId, Id, UserId};
 use crate::base::now::{Moment, Now};
 use crate::base::timer::TimerId;
+use crate::codec::Codec;
 use crate::guard::rate::Budget;
 use crate::handler::{Close, Peer};
 use crate::message::record::{Profile, UserCard};
@@ -83,6 +84,8 @@ pub(super) struct Session {
     /// Of its connection.
     generation: u32,
     pub(super) peer: Peer,
+    /// How it speaks; not known before the first data frame of a WebSocket without a subprotocol.
+    pub(super) codec: Option<Codec>,
     /// Shown to people and in logs.
     pub(super) id: Id,
     pub(super) opened_at: Moment,
@@ -123,8 +126,8 @@ pub(super) struct Stranger {
 /// What few connections have at a time, kept out of the others.
 #[derive(Debug, Default)]
 struct Rare {
-    /// Objects of a frame that found no slot.
-    rest: Box<str>,
+    /// What of a message found no slot: the objects of a frame, or a binary one.
+    rest: Option<Waiting>,
     /// To be closed when everything is answered; nothing more is taken.
     closing: Option<Close>,
     /// What there is to know of the inbox beside the user's place in it.
@@ -133,7 +136,7 @@ struct Rare {
 
 impl Rare {
     fn is_empty(&self) -> bool {
-        self.rest.is_empty() && self.closing.is_none() && self.course.is_none()
+        self.rest.is_none() && self.closing.is_none() && self.course.is_none()
     }
 }
 
@@ -142,6 +145,7 @@ impl Session {
         Self {
             generation: of.generation,
             peer,
+            codec: None,
             id,
             opened_at: now.monotonic.into(),
             who: Who::Nobody,
@@ -181,18 +185,18 @@ impl Session {
         self.rare.get_or_insert_default().closing.get_or_insert(close);
     }
 
-    /// Keeps the objects of a frame that found no slot. No other frame may come before they did.
-    pub(super) fn keep_rest(&mut self, rest: &str) {
+    /// Keeps what of a message found no slot. No other message may come before it did.
+    pub(super) fn keep_rest(&mut self, rest: Waiting) {
         debug_assert!(!self.has_rest(), "what is kept is not forgotten for what comes after it");
-        self.rare.get_or_insert_default().rest = rest.into();
+        self.rare.get_or_insert_default().rest = Some(rest);
     }
 
     pub(super) fn has_rest(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| !rare.rest.is_empty())
+        self.rare.as_ref().is_some_and(|rare| rare.rest.is_some())
     }
 
-    pub(super) fn take_rest(&mut self) -> Box<str> {
-        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.rest)).unwrap_or_default()
+    pub(super) fn take_rest(&mut self) -> Option<Waiting> {
+        self.rare.as_mut()?.rest.take()
     }
 
     pub(super) fn course(&self) -> Option<&Course> {

@@ -31,6 +31,8 @@ const SPARES_KEPT: usize = 256;
 pub(super) enum Waiting {
     /// Its text, to be decoded again.
     Object(Box<str>),
+    /// A binary message, to be decoded again.
+    Binary(Box<[u8]>),
     /// A line that holds no request, and why.
     Line(Box<Fault>),
 }
@@ -46,6 +48,7 @@ impl Waiting {
     const fn bytes(&self) -> usize {
         match self {
             Self::Object(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
             Self::Line(_) => 0,
         }
     }
@@ -87,17 +90,14 @@ impl Unanswered {
         }
     }
 
-    /// The first request that waits with its place, if `lane` of its text allows it to start now.
-    fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(usize, Waiting)> {
+    /// The first request that waits with its place, if its `lane` allows it to start now.
+    fn next(&mut self, lane: impl FnOnce(&Waiting) -> Lane) -> Option<(usize, Waiting)> {
         if self.waiting == 0 {
             return None;
         }
         let at = self.queue.iter().position(|slot| matches!(slot, Slot::Waiting(_)))?;
         let Some(Slot::Waiting(request)) = self.queue.get(at) else { return None };
-        let lane = match request {
-            Waiting::Object(text) => lane(text),
-            Waiting::Line(_) => Lane::Alone,
-        };
+        let lane = lane(request);
         if !self.is_compatible(at, lane) {
             return None;
         }
@@ -186,8 +186,8 @@ impl Slots {
         }
     }
 
-    /// The first request that waits, with its number, if `lane` of its text allows it to start now.
-    pub(super) fn next(&mut self, lane: impl FnOnce(&str) -> Lane) -> Option<(u64, Waiting)> {
+    /// The first request that waits, with its number, if its `lane` allows it to start now.
+    pub(super) fn next(&mut self, lane: impl FnOnce(&Waiting) -> Lane) -> Option<(u64, Waiting)> {
         let (at, request) = self.unanswered.as_mut()?.next(lane)?;
         Some((self.first + at as u64, request))
     }

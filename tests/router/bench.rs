@@ -85,12 +85,15 @@ impl Bench {
     }
 
     /// A text message, or a binary one, or a line.
-    pub(crate) fn say(&mut self, name: &str, text: &str, binary: bool) {
+    pub(crate) fn say(&mut self, name: &str, message: &[u8], binary: bool) {
         let end = self.ends.get_mut(name).expect("a connection of the scene");
         match &mut end.web {
-            None => self.send(name, format!("{text}\n").as_bytes()),
-            Some(web) if binary => web.send_binary(text.as_bytes()).expect("it is open"),
-            Some(web) => web.send_text(text).expect("it is open"),
+            None => self.send(name, &[message, b"\n"].concat()),
+            Some(web) if binary => web.send_binary(message).expect("it is open"),
+            Some(web) => {
+                let text = std::str::from_utf8(message).expect("a scene is text");
+                web.send_text(text).expect("it is open");
+            }
         }
         self.flush(name);
     }
@@ -239,7 +242,10 @@ impl Bench {
 fn shown(event: ConnectionEvent) -> Option<String> {
     Some(match event {
         ConnectionEvent::Text(text) => text,
-        ConnectionEvent::Binary(bytes) => format!("(binary {bytes:?})"),
+        ConnectionEvent::Binary(bytes) => match crate::binary::told(&bytes) {
+            Ok(said) => format!("(protobuf) {said}"),
+            Err(why) => format!("(binary, {why}) {bytes:?}"),
+        },
         ConnectionEvent::Opened { subprotocol, .. } => {
             format!("(open {})", subprotocol.as_deref().unwrap_or("-"))
         }

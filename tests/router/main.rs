@@ -5,6 +5,8 @@
 //! difference is to be read as carefully as code. `script.rs` has the grammar.
 
 mod bench;
+#[path = "../simulation/binary.rs"]
+mod binary;
 mod names;
 #[path = "../simulation/parts.rs"]
 mod parts;

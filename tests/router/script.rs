@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! # a remark
-//! set connections_per_user 2         before the first connection
+//! set connections_per_user 2         before the first connection; also namespaces.NAME.KEY VALUE
 //! ana = lines [local]                a TCP connection from afar, or from this machine
 //! bob = ws [PATH] [; Header: value]… a WebSocket
-//! t = token SUB ROLE SECONDS         a token of ours, then known as TOKENn
+//! t = token SUB ROLE SECONDS [TEAM]  a token of ours, then known as TOKENn
 //! ana > TEXT                         a line, or a text message; ⏎ is a line feed in it, ⋯9⋯ nine letters
 //! ana >> TEXT                        a binary message
+//! ana >>> TEXT                       the Protobuf message of this request (`binary.rs`)
 //! ana |                              the client sends no more
 //! fail full|unavailable              of the next commit
 //! pass 10s | 1500ms
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use stentor::auth::{Claims, Role, Tokens, no_teams};
 use stentor::base::id::{Id, UserId};
+use stentor::config::Config;
 use stentor::protocol::websocket::handshake::client::Request;
 use stentor::store::memory::Fail;
 
@@ -30,7 +32,15 @@ use crate::parts::{self, Limits};
 pub(crate) fn play(scene: &str) -> String {
     let mut limits = Limits::default();
     let sets = scene.lines().filter_map(|line| line.strip_prefix("set "));
-    sets.for_each(|line| set(&mut limits, line));
+    let (namespaces, others): (Vec<_>, Vec<_>) =
+        sets.partition(|line| line.starts_with("namespaces."));
+    others.into_iter().for_each(|line| set(&mut limits, line));
+    let mut config = Config::default();
+    for line in namespaces {
+        config.set_pair(&line.replacen(' ', "=", 1)).expect("a key and its value");
+    }
+    config.finish().expect("namespaces that can be");
+    limits.router.policies = config.router.policies;
     let mut bench = Bench::new(&limits);
     let mut names = Names::default();
     let mut played = String::new();
@@ -76,8 +86,15 @@ fn step(bench: &mut Bench, names: &mut Names, words: &[&str]) {
         ("fail", "full") => bench.store.fail_next(Fail::Full),
         ("fail", "unavailable") => bench.store.fail_next(Fail::Unavailable),
         (name, "=") => open(bench, names, name, rest),
-        (name, ">") => bench.say(name, &long(&names.meant(rest).replace('⏎', "\n")), false),
-        (name, ">>") => bench.say(name, rest, true),
+        (name, ">") => {
+            bench.say(name, long(&names.meant(rest).replace('⏎', "\n")).as_bytes(), false);
+        }
+        (name, ">>") => bench.say(name, rest.as_bytes(), true),
+        (name, ">>>") => {
+            let request = long(&names.meant(rest));
+            let message = crate::binary::asked(&request).expect("the schema has this request");
+            bench.say(name, &message, true);
+        }
         (name, "|") => bench.finish(name),
         (name, what) => panic!("no such step: {name} {what}"),
     }
@@ -120,7 +137,9 @@ fn open(bench: &mut Bench, names: &mut Names, name: &str, how: &str) {
                 exp: now.saturating_add_signed(ttl),
                 role: Role::parse(words[2]).expect("a role"),
                 name: Some(words[1].into()),
-                teams: no_teams(),
+                teams: words
+                    .get(4)
+                    .map_or_else(no_teams, |team| std::sync::Arc::from([(*team).to_owned()])),
             };
             let token = parts::tokens().issue(&claims).expect("it can be signed");
             names.name(1, &token);

@@ -12,7 +12,17 @@ fn keys(sources: &[Source]) -> Vec<(&str, String)> {
         let rows = source.text.split("key(").skip(1);
         rows.filter_map(|row| Some((source.path.as_str(), row.split('"').nth(1)?.to_owned())))
     });
-    literals.filter(|(_, name)| name.contains('.') && !name.contains(' ')).collect()
+    let mut keys: Vec<_> =
+        literals.filter(|(_, name)| name.contains('.') && !name.contains(' ')).collect();
+    // Each namespace has these, written as literals of a struct.
+    let declaring = sources.iter().filter(|source| source.path == "src/config/namespaces.rs");
+    keys.extend(declaring.flat_map(|source| {
+        let rows = source.text.split("Key {\n        name: \"").skip(1);
+        rows.filter_map(|row| {
+            Some((source.path.as_str(), format!("namespaces.NAME.{}", row.split('"').next()?)))
+        })
+    }));
+    keys
 }
 
 /// Keys without a row of five cells in the README's tables: name, default, unit, effect, metric.

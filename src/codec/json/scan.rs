@@ -20,6 +20,11 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 pub struct RequestId<'a>(&'a str);
 
 impl<'a> RequestId<'a> {
+    /// The id of a message in another codec, as JSON text.
+    pub(in crate::codec) const fn quoted(json: &'a str) -> Self {
+        Self(json)
+    }
+
     /// The raw JSON text.
     #[must_use]
     pub const fn as_json(&self) -> &'a str {

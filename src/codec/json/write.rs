@@ -101,16 +101,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event<'_>, payload: &(impl Serialize + ?
 /// Appends an event whose payload a client brought: its JSON, or its bytes as `{"b64":"…"}`.
 pub fn event_payload(out: &mut Vec<u8>, event: &Event<'_>, payload: &Payload<'_>) {
     event_head(out, event);
-    match payload {
-        Payload::Json(json) => out.extend_from_slice(json.as_str().as_bytes()),
-        Payload::Bytes(bytes) => {
-            use base64::Engine as _;
-            let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-            out.extend_from_slice(b"{\"b64\":\"");
-            out.extend_from_slice(text.as_bytes());
-            out.extend_from_slice(b"\"}");
-        }
-    }
+    out.extend_from_slice(payload.text().as_bytes());
     out.push(b'}');
 }
 

@@ -46,7 +46,7 @@ fn law(data: &[u8], play: Play) {
 }
 
 fn script(steps: &[u8]) -> Vec<Vec<u8>> {
-    const LETTERS: &[u8; 16] = b"aaaaaoosstteecfn";
+    const LETTERS: &[u8; 16] = b"aaaaxoosstteecfn";
     let line = |(number, step): (usize, &[u8])| {
         let what = LETTERS[usize::from(step[0] & 0x0f)];
         let whom = b'0' + step[1] % EVERYONE as u8;

@@ -3,9 +3,12 @@
 
 mod broadcast;
 mod session;
+mod slow;
+mod source;
 mod stage;
 
 pub use broadcast::broadcast;
 #[cfg(test)]
 pub(super) use broadcast::played;
 pub use session::session_ops;
+pub use slow::slow_readers;

@@ -107,8 +107,15 @@ impl Handler for Script {
             }
             b'w' => cx.tell(cx.here, whom),
             b'l' => cx.limit(whom, 40),
+            b'x' => cx.translate(whom),
             _ => cx.recycle(frame),
         }
+    }
+
+    fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
+        out.push(b'~');
+        out.extend_from_slice(text);
+        !text.contains(&b'?')
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {

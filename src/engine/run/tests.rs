@@ -21,7 +21,11 @@ fn what_is_gathered_arrives_as_if_it_had_not_been() {
     let mut rng = Rng::new(7);
     for round in 0..400 {
         // Long runs first, then everything that may interrupt them.
-        let letters: &[u8] = if round % 2 == 0 { b"aaaaoost" } else { b"aaosteecfn" };
+        let letters: &[u8] = match round % 4 {
+            0 => b"aaaaoost",
+            1 => b"aaaaxoost",
+            _ => b"aaosteecfnx",
+        };
         let script = script(&mut rng, letters);
         for door in [Door::Lines, Door::WebSocket] {
             let gathered = played(&script, door, true, 1 << 20);
@@ -74,4 +78,60 @@ fn behind_what_found_no_room_comes_nothing_but_the_close_frame() {
         // Who is not the first speaks by the other door, and lines end without a word.
         assert_eq!(has(&narrow[2], "slow consumer"), door == Door::Lines, "{door:?}");
     }
+}
+
+#[test]
+fn who_asked_for_it_is_sent_something_else_and_nobody_else_is() {
+    let script: Vec<Vec<u8>> =
+        ["a0 text", "x1", "x3", "a0 one", "a0 two", "s0 three", "t1 own", "t2 own"]
+            .iter()
+            .map(|line| line.as_bytes().to_vec())
+            .collect();
+    for at_once in [true, false] {
+        let seen = played(&script, Door::Lines, at_once, 1 << 20);
+        for (place, seen) in seen.iter().enumerate().skip(1) {
+            let said = |opcode: u8, text: &str| {
+                let header = [0x80 | opcode, text.len() as u8];
+                [&header, text.as_bytes()].concat()
+            };
+            let expected: Vec<Vec<u8>> = match place {
+                1 => vec![
+                    said(1, "a0 text"),
+                    said(2, "~a0 one"),
+                    said(2, "~a0 two"),
+                    said(2, "~s0 three"),
+                    said(2, "~t1 own"),
+                ],
+                3 => vec![
+                    said(1, "a0 text"),
+                    said(2, "~a0 one"),
+                    said(2, "~a0 two"),
+                    said(2, "~s0 three"),
+                ],
+                2 => vec![
+                    said(1, "a0 text"),
+                    said(1, "a0 one"),
+                    said(1, "a0 two"),
+                    said(1, "s0 three"),
+                    said(1, "t2 own"),
+                ],
+                _ => vec![
+                    said(1, "a0 text"),
+                    said(1, "a0 one"),
+                    said(1, "a0 two"),
+                    said(1, "s0 three"),
+                ],
+            };
+            assert_eq!(*seen, expected.concat(), "{place}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_said_in_the_other_language_is_not_sent_there() {
+    let script: Vec<Vec<u8>> =
+        ["x1", "a0 ?", "t1 ?", "a0 !"].iter().map(|line| line.as_bytes().to_vec()).collect();
+    let seen = played(&script, Door::Lines, true, 1 << 20);
+    assert_eq!(seen[1], b"\x82\x05~a0 !");
+    assert_eq!(seen[2], b"\x81\x04a0 ?\x81\x04a0 !");
 }

@@ -164,6 +164,12 @@ macro_rules! verbs {
                 match self { $( Self::$name => $number, )* }
             }
 
+            /// The verb of this field number.
+            #[must_use]
+            pub const fn of_tag(tag: u32) -> Option<Self> {
+                match tag { $( $number => Some(Self::$name), )* _ => None }
+            }
+
             /// Who may ask it.
             #[must_use]
             pub const fn access(self) -> Access {

@@ -14,7 +14,7 @@ use serde_json::Error;
 use crate::message::json::RAW;
 
 /// Reads the object `text`.
-pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
     let members = text.strip_prefix('{').ok_or_else(|| Error::custom("no object"))?;
     T::deserialize(Members { rest: members, value: "" })
 }

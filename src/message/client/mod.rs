@@ -14,6 +14,7 @@ mod rows;
 mod tests;
 mod value;
 
+pub(crate) use members::read as read_object;
 pub use rows::*;
 pub use value::{ClientInfo, Implicit, Position, Secret, Text, Texts};
 

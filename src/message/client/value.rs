@@ -233,7 +233,7 @@ impl<'a> Value<'a> for Payload<'a> {
     type Wire = Vec<u8>;
 
     fn from_wire(field: &'a Vec<u8>, json: JsonCheck) -> Option<Self> {
-        Some(json(field).map_or(Self::Bytes(field), |text| Self::Json(Json::new(text))))
+        Some(json(field).map_or(Self::Bytes(field), |text| Self::of_client(Json::new(text))))
     }
 }
 

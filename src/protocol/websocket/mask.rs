@@ -14,13 +14,38 @@ type Block = [u8; BLOCK_BYTES];
 /// is ASCII afterwards.
 #[inline]
 pub fn apply(bytes: &mut [u8], key: [u8; 4]) -> bool {
-    let mut mask = Mask::new(key);
-    let (blocks, tail) = bytes.as_chunks_mut();
+    let wide = widen(key);
+    let mut seen: Block = [0; BLOCK_BYTES];
+    let (blocks, tail) = bytes.as_chunks_mut::<BLOCK_BYTES>();
     for block in blocks {
-        mask.apply(block);
+        for ((octet, key), seen) in block.iter_mut().zip(&wide).zip(&mut seen) {
+            *octet ^= key;
+            *seen |= *octet;
+        }
     }
-    mask.apply_to_tail(tail);
-    mask.saw_ascii()
+    seen.is_ascii() & (tail.is_empty() || apply_to_tail(tail, key))
+}
+
+/// What is behind the blocks. It has a key and a record of its own: those of the blocks stay in
+/// registers only while nobody picks an octet of them by its number.
+#[inline]
+fn apply_to_tail(tail: &mut [u8], key: [u8; 4]) -> bool {
+    let mut seen = 0;
+    for (octet, key) in tail.iter_mut().zip(&widen(key)) {
+        *octet ^= key;
+        seen |= *octet;
+    }
+    seen.is_ascii()
+}
+
+/// A key as wide as a block.
+#[inline]
+fn widen(key: [u8; 4]) -> Block {
+    let mut wide = [0; BLOCK_BYTES];
+    for place in wide.as_chunks_mut::<4>().0 {
+        *place = key;
+    }
+    wide
 }
 
 /// Unmasks what lies in `from` and moves it down to `to`. Returns whether all of it is
@@ -39,38 +64,6 @@ pub(super) fn apply_down(
         window.copy_within(gap.., 0);
     }
     Some(apply(window.get_mut(..len)?, key))
-}
-
-/// A key as wide as a block, and every bit that was seen set in what came out.
-struct Mask {
-    key: [[u8; 4]; BLOCK_BYTES / 4],
-    seen: Block,
-}
-
-impl Mask {
-    #[inline]
-    const fn new(key: [u8; 4]) -> Self {
-        Self { key: [key; BLOCK_BYTES / 4], seen: [0; BLOCK_BYTES] }
-    }
-
-    #[inline]
-    fn apply(&mut self, block: &mut Block) {
-        self.apply_to_tail(block);
-    }
-
-    #[inline]
-    fn apply_to_tail(&mut self, tail: &mut [u8]) {
-        let key = self.key.as_flattened();
-        for ((octet, key), seen) in tail.iter_mut().zip(key).zip(&mut self.seen) {
-            *octet ^= key;
-            *seen |= *octet;
-        }
-    }
-
-    #[inline]
-    fn saw_ascii(&self) -> bool {
-        self.seen.is_ascii()
-    }
 }
 
 /// The key for what follows `count` octets masked with `key`.

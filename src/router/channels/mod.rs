@@ -1,30 +1,35 @@
 //! `subscribe`, `unsubscribe`, `publish`: channels that live in memory, and the logs of chats.
 
+mod access;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::ask::{Ask, Event, Outcome, unexpected};
-use super::events::{DURABLE_EPOCH, encode};
-use super::words::{Publication, Word};
+pub(in crate::router) use access::may_hear;
+use access::{forbidden, may_listen, may_publish};
+
 use crate::base::id::{Address, Id};
 use crate::base::time::Timestamp;
 use crate::codec::json;
 use crate::handler::Context;
 use crate::hub::channels::Position;
-use crate::hub::{Channel, ChannelRef};
+use crate::hub::{AsChannel, Channel, ChannelRef};
 use crate::message::fault::{Code, Fault};
 use crate::message::json::Payload;
 use crate::message::record::UserCard;
 use crate::message::{client, server};
 use crate::protocol::frame::{Frame, OwnFrame};
 use crate::protocol::websocket::Opcode;
+use crate::router::ask::{Ask, Event, Outcome, unexpected};
+use crate::router::events::{DURABLE_EPOCH, encode};
+use crate::router::words::{Publication, Word};
 use crate::store::{Found, Read};
 
-use super::{Echo, Router};
+use crate::router::{Echo, Router};
 
 /// What a request about channels waits for.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(in crate::router) enum Step {
     /// That the channel's home knows of this loop.
     Subscribe { channel: Channel, since: Option<(u64, Box<str>)> },
     /// The log of a chat.
@@ -33,7 +38,7 @@ pub(super) enum Step {
     Publish,
 }
 
-impl From<Step> for super::Step {
+impl From<Step> for crate::router::Step {
     fn from(step: Step) -> Self {
         Self::Channel(step)
     }
@@ -49,30 +54,13 @@ fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
     })
 }
 
-/// The one place that decides who may listen to a channel, whether it exists or not.
-fn may_listen(ask: &Ask<'_, '_>, channel: &Channel) -> Result<(), Fault> {
-    let user = ask.user()?;
-    let allowed = match channel {
-        // Who is a member is subscribed already.
-        Channel::Room(_) => {
-            let number = ask.router.subscriptions.number(channel);
-            number.is_some_and(|n| ask.session().is_ok_and(|s| s.channels.contains(&n)))
-        }
-        Channel::User(owner) => *owner == user.identity.user,
-        Channel::Named(_) => channel.namespace() == "public",
-    };
-    if allowed { Ok(()) } else { Err(forbidden()) }
-}
-
-fn forbidden() -> Fault {
-    Fault::new(Code::Forbidden, "not allowed in this channel")
-        .hint("public: channels are open to every user")
-}
-
 /// Subscribes to a channel: everything published from the reply on is heard.
-pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) -> Outcome {
+pub(in crate::router) fn subscribe(
+    ask: &mut Ask<'_, '_>,
+    request: &client::Subscribe<'_>,
+) -> Outcome {
     let channel = channel(&request.channel)?;
-    may_listen(ask, &channel)?;
+    may_listen(ask, channel.as_channel())?;
     let since: Option<(u64, Box<str>)> =
         request.since.as_ref().map(|since| (since.offset, since.epoch.as_str().into()));
     match channel {
@@ -115,7 +103,10 @@ fn read_log(ask: &mut Ask<'_, '_>, chat: Id, since: Option<(u64, Box<str>)>) -> 
 }
 
 /// Ends a subscription; there being none is no error.
-pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'_>) -> Outcome {
+pub(in crate::router) fn unsubscribe(
+    ask: &mut Ask<'_, '_>,
+    request: &client::Unsubscribe<'_>,
+) -> Outcome {
     let channel = channel(&request.channel)?;
     if matches!(channel, Channel::Room(_) | Channel::User(_)) {
         return Err(Fault::new(
@@ -136,12 +127,12 @@ pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'
 }
 
 /// Publishes to a channel.
-pub(super) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> Outcome {
+pub(in crate::router) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> Outcome {
     let channel = borrowed(&request.channel)?;
-    let channel = ask.router.channels.known(channel).unwrap_or_else(|| channel.into());
-    if !matches!(&channel, Channel::Named(_)) || channel.namespace() != "public" {
+    if !may_publish(&ask.router.config.policies, &ask.user()?.identity, channel) {
         return Err(forbidden());
     }
+    let channel = ask.router.channels.known(channel).unwrap_or_else(|| channel.into());
     let event = request.event.as_ref().map_or(server::PUBLICATION, |event| event.as_str());
     if !server::is_event_name(event) {
         return Err(Fault::field("event", "\"event\" must be 1 to 64 of A-Z a-z 0-9 . _ : -"));
@@ -164,10 +155,7 @@ pub(super) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> O
         ask.router.after_reply = Some(Echo { channel, offset, frame, except: except(by, echo) });
         return reply(ask, &position);
     }
-    let payload = match &request.payload {
-        Payload::Json(json) => json.as_str().into(),
-        Payload::Bytes(_) => return Err(Fault::new(Code::Unsupported, "only JSON is spoken here")),
-    };
+    let payload = request.payload.text().into();
     let event = event.into();
     ask.tell(home, Step::Publish, |call| {
         Word::Publish(Box::new(Publication { call, by, channel, event, payload, sender, echo }))
@@ -175,16 +163,20 @@ pub(super) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publish<'_>) -> O
 }
 
 /// A publication with its place.
-pub(super) struct Published<'a> {
-    pub(super) channel: &'a Channel,
-    pub(super) event: &'a str,
-    pub(super) payload: &'a Payload<'a>,
-    pub(super) position: Position,
+pub(in crate::router) struct Published<'a> {
+    pub(in crate::router) channel: &'a Channel,
+    pub(in crate::router) event: &'a str,
+    pub(in crate::router) payload: &'a Payload<'a>,
+    pub(in crate::router) position: Position,
 }
 
 impl Published<'_> {
     /// The event, encoded once for everybody.
-    pub(super) fn encode(&self, cx: &mut Context<'_, Router>, sender: &UserCard) -> OwnFrame {
+    pub(in crate::router) fn encode(
+        &self,
+        cx: &mut Context<'_, Router>,
+        sender: &UserCard,
+    ) -> OwnFrame {
         let written;
         let name = match self.channel {
             Channel::Named(name) => &**name,
@@ -227,7 +219,7 @@ struct Subscribed<'a> {
 }
 
 /// The next thing that a request waits for has come.
-pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome {
+pub(in crate::router) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome {
     match (step, event) {
         (Step::Subscribe { channel, since }, Event::Listening(positions)) => {
             let Some(position) = positions.into_iter().next() else {
@@ -289,6 +281,6 @@ fn reply(ask: &mut Ask<'_, '_>, position: &Position) -> Outcome {
 }
 
 /// Whom an event does not reach: who did not want its own back.
-pub(super) fn except(by: Address, echo: bool) -> Option<Address> {
+pub(in crate::router) fn except(by: Address, echo: bool) -> Option<Address> {
     (!echo).then_some(by)
 }
