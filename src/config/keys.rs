@@ -216,6 +216,12 @@ pub const KEYS: &[Key] = &[
         "devices of a user with a cursor; more: the one idle longest begins anew",
     ),
     key(
+        "limits.executions_per_team",
+        Count(|c| &mut c.router.executions_per_team),
+        (1, 100 * MILLION),
+        "executions kept for a team; more: those that finished first go",
+    ),
+    key(
         "limits.logins_per_minute",
         Limit(|c| &mut c.guard.logins_per_minute),
         (1, MILLION),

@@ -27,6 +27,8 @@ pub enum Code {
     NotFound,
     /// Against something that exists already.
     Conflict,
+    /// A step that an execution cannot take.
+    InvalidTransition,
     /// Over a size limit.
     TooLarge,
     /// Over a rate limit.
@@ -45,7 +47,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of [`Code::index`].
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadJson,
         Self::BadRequest,
         Self::UnknownType,
@@ -57,6 +59,7 @@ impl Code {
         Self::Forbidden,
         Self::NotFound,
         Self::Conflict,
+        Self::InvalidTransition,
         Self::TooLarge,
         Self::RateLimited,
         Self::Overloaded,
@@ -87,6 +90,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
+            Self::InvalidTransition => "invalid_transition",
             Self::TooLarge => "too_large",
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod close;
+pub mod execution;
 pub mod fault;
 pub mod inbox;
 pub mod json;

@@ -7,7 +7,7 @@ use super::ask::{Answer, Ask, Event, Outcome, Resumed, SignedIn, gone, unexpecte
 use super::channels::may_hear;
 use super::session::{Arriving, User, Who};
 use super::words::Word;
-use super::{Router, Timer, tokens};
+use super::{Router, Timer, executions, tokens};
 use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
@@ -120,18 +120,26 @@ pub(super) fn replace_identity(
     }
     let after = expiry(cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
-    user.identity = identity;
+    let before = std::mem::replace(&mut user.identity, identity);
     user.set_display_name(profile.display_name);
-    drop_forbidden(router, cx, id);
+    drop_forbidden(router, cx, id, &before);
 }
 
 /// Another token may allow less: what may not be heard any more is heard no more.
-fn drop_forbidden(router: &mut Router, cx: &mut Context<'_, Router>, id: ConnectionId) {
+fn drop_forbidden(
+    router: &mut Router,
+    cx: &mut Context<'_, Router>,
+    id: ConnectionId,
+    before: &Identity,
+) {
     let Some(session) = router.sessions.get_mut(id) else { return };
     let Who::User(user) = &session.who else { return };
     let (policies, subscriptions) = (&router.config.policies, &router.subscriptions);
+    let sees_less = executions::sees_less(before, &user.identity);
     let stays = |number: &u32| match subscriptions.channel(*number) {
         Some(Channel::Room(_)) | None => true,
+        // Of which team an execution is, is not known here.
+        Some(channel) if executions::is_of(channel) => !sees_less,
         Some(channel) => may_hear(policies, &user.identity, channel.as_channel(), || true),
     };
     if session.channels.iter().all(stays) {

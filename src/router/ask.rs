@@ -13,6 +13,7 @@ use crate::guard::rate::Budget;
 use crate::handler::Context;
 use crate::hub::channels::Position;
 use crate::message::client::Verb;
+use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
 use crate::message::record::{Profile, UserCard};
 use crate::protocol::frame::OwnFrame;
@@ -42,6 +43,8 @@ pub(super) enum Event {
     Attached(Option<Arc<Budget>>),
     Listening(Vec<Position>),
     Published(Position),
+    /// The channel of an execution is listened to, and it stands so.
+    Looked(Position, Option<Box<Execution>>),
     There,
     /// What was to be stored was not; it goes on without.
     Unstored,
@@ -252,6 +255,13 @@ pub(super) fn refused(error: &store::Error) -> Fault {
         }
         Refusal::SessionOver => Fault::new(TokenRevoked, "the session is over"),
         Refusal::Deleted => Fault::new(Conflict, "the message is deleted"),
+        Refusal::Transition => {
+            Fault::new(Code::InvalidTransition, "the execution cannot go there from where it is")
+        }
+        Refusal::OtherTeam => Fault {
+            field: Some("team_id".into()),
+            ..Fault::new(Conflict, "the execution is of another team")
+        },
         Refusal::NoNotification => Fault::new(NotFound, "no such notification"),
         Refusal::Oneself => Fault::field("other_user_id", "a DM needs another user"),
     }

@@ -25,6 +25,8 @@ pub struct Config {
     pub history_page: u32,
     /// How much is kept in the inbox of a user.
     pub inbox: Bounds,
+    /// Executions that a team keeps (10,000). Effect: those that finished first go.
+    pub executions_per_team: u32,
     /// How long a worker may take (30 s). Effect: `storage_unavailable`.
     pub job_timeout_ms: u64,
     /// Whether errors say what to type instead.
@@ -44,6 +46,7 @@ impl Default for Config {
             channels_per_connection: Some(128),
             history_page: 300,
             inbox: Bounds::default(),
+            executions_per_team: 10_000,
             job_timeout_ms: 30_000,
             hints: true,
             policies: Policies::default(),

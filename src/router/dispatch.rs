@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{Lane, Waiting};
-use super::{Router, accounts, basics, channels, chats, messages, notifications, sending, tokens};
+use super::{
+    Router, accounts, basics, channels, chats, executions, messages, notifications, sending, tokens,
+};
 use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
@@ -366,6 +368,9 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::CreateNotification(request) => notifications::create_notification(ask, &request),
         Request::GetNotifications(request) => notifications::get_notifications(ask, &request),
         Request::MarkAsRead(request) => notifications::mark_as_read(ask, &request),
+        Request::UpdateExecution(request) => executions::update_execution(ask, &request),
+        Request::GetExecution(request) => executions::get_execution(ask, &request),
+        Request::ListExecutions(request) => executions::list_executions(ask, &request),
         Request::MarkAllAsRead(_) => notifications::mark_all_as_read(ask),
     }
 }

@@ -29,8 +29,15 @@ impl Router {
             return self.kept(cx, kept, done.by);
         }
         let Finished::Written(Ok(written)) = &done.result else { return self.finished(cx, done) };
-        let Some(chat) = chat_of(written) else { return self.finished(cx, done) };
-        self.tell_members(cx, chat, written, done.by);
+        match (written, chat_of(written)) {
+            (_, Some(chat)) => self.tell_members(cx, chat, written, done.by),
+            (Written::Execution(written), None) => {
+                if !self.tell_execution(cx, written, done.call, done.by) {
+                    return;
+                }
+            }
+            (_, None) => return self.finished(cx, done),
+        }
         if done.call.home == cx.here {
             return self.finished(cx, done);
         }
@@ -74,7 +81,10 @@ impl Router {
             Written::Deleted { logged, .. } | Written::Read { logged, .. } => {
                 frames.extend(logged.iter().map(|logged| encode(cx, &name, logged)));
             }
-            Written::SignedIn { .. } | Written::Revoked { .. } | Written::Inbox(_) => {}
+            Written::SignedIn { .. }
+            | Written::Revoked { .. }
+            | Written::Inbox(_)
+            | Written::Execution(_) => {}
         }
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);

@@ -46,6 +46,7 @@ impl Router {
             }
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
+            Word::Looked(looked) => self.looked(cx, from, *looked),
             Word::Inbox(parcel) => self.hand_over(cx, &parcel),
             Word::Broadcast(broadcast) => self.broadcast(cx, *broadcast),
             Word::Written { call, written } => self.written(cx, call, *written),

@@ -35,7 +35,7 @@ const SAVE_AFTER: Duration = Duration::from_millis(500);
 /// Cursors that one write stores.
 const CURSORS_MAX: usize = 256;
 /// A call that nobody waits for.
-const NOBODY: Key = Key { slot: u32::MAX, generation: 0 };
+pub(super) const NOBODY: Key = Key { slot: u32::MAX, generation: 0 };
 
 /// What a client said of its inbox before its user was known.
 #[derive(Debug, Default)]

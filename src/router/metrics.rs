@@ -104,6 +104,8 @@ rows! {
         inbox_acks: Counter = "stentor_inbox_acks_total",
         /// Notifications made.
         notifications: Counter = "stentor_notifications_total",
+        /// Changes of executions.
+        executions: Counter = "stentor_execution_updates_total",
         /// Events sent to everyone connected.
         broadcasts: Counter = "stentor_broadcasts_total",
         /// Events handed to connections.

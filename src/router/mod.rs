@@ -15,6 +15,7 @@ mod config;
 mod dispatch;
 mod door;
 mod events;
+mod executions;
 mod homes;
 mod inbox;
 mod inbox_log;
@@ -131,6 +132,7 @@ enum Step {
     Channel(channels::Step),
     InboxLog(inbox_log::Step),
     Chat(chats::Step),
+    Execution(executions::Step),
     Message(messages::Step),
     Notification(notifications::Step),
     Sending(sending::Step),
@@ -336,6 +338,7 @@ impl Router {
             Step::Channel(step) => channels::go_on(&mut ask, step, event),
             Step::InboxLog(step) => inbox_log::go_on(&mut ask, step, event),
             Step::Chat(step) => chats::go_on(&mut ask, step, event),
+            Step::Execution(step) => executions::go_on(&mut ask, step, event),
             Step::Message(step) => messages::go_on(&mut ask, step, event),
             Step::Notification(step) => notifications::go_on(&mut ask, step, event),
             Step::Sending(step) => sending::go_on(&mut ask, step, event),
@@ -364,6 +367,9 @@ impl Router {
         let fault = match &call.step {
             Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
             Some(Step::Account(step)) => accounts::fault(step, fault),
+            Some(Step::Execution(step)) => {
+                executions::fault(self, cx, call.connection, step, fault)
+            }
             Some(Step::Message(step)) => messages::fault(step, fault),
             _ => fault,
         };

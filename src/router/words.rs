@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use parcel::{Broadcast, Parcel};
+pub use parcel::{Broadcast, Looked, Parcel};
 
 use crate::auth::Passwords;
 use crate::base::arena::Key;
@@ -130,7 +130,12 @@ impl Done {
         match &self.result {
             Finished::Written(Ok(written)) => match chat_of(written) {
                 Some(chat) => homes.of_channel(&Channel::Room(chat)),
-                None => self.call.home,
+                None => match written {
+                    Written::Execution(written) => {
+                        homes.of_channel(&super::executions::channel(written.id()))
+                    }
+                    _ => self.call.home,
+                },
             },
             Finished::Kept(kept) => {
                 kept.first().map_or(self.call.home, |kept| homes.of_user(&kept.user))
@@ -149,7 +154,10 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
             Some(*chat)
         }
         Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. } | Written::Revoked { .. } | Written::Inbox(_) => None,
+        Written::SignedIn { .. }
+        | Written::Revoked { .. }
+        | Written::Inbox(_)
+        | Written::Execution(_) => None,
     }
 }
 
@@ -349,6 +357,8 @@ pub enum Word {
     Deliver(Box<Delivery>),
     /// From the home of a user: for the user's connections.
     Inbox(Box<Parcel>),
+    /// From the home of an execution's channel: this loop listens now, and it stands so.
+    Looked(Box<Looked>),
     /// To every loop: for everybody there.
     Broadcast(Box<Broadcast>),
     /// From the home of a chat: what came of a write.

@@ -12,6 +12,7 @@
 //! - An event of the log that tells of a message shows the message as it stands when the log is read.
 //! - `null` as metadata is none.
 
+pub mod execution;
 pub mod inbox;
 pub mod memory;
 mod read;
@@ -99,6 +100,10 @@ pub enum Refusal {
     Oneself,
     /// No such notification of this user.
     NoNotification,
+    /// An execution that is finished, that would pass over a step, or whose progress would go back.
+    Transition,
+    /// The execution is of another team.
+    OtherTeam,
 }
 
 /// How long what has ended (sessions, refresh and access tokens) is remembered, milliseconds.

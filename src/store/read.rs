@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use super::execution::ExecutionRead;
 use super::inbox::{InboxFound, InboxRead, Place};
 use super::write::Logged;
 use crate::base::id::{Id, UserId};
+use crate::message::execution::Execution;
 use crate::message::record::{ChatMessage, ChatView, Profile, RoomListing, Session};
 
 /// Everything that can be asked.
@@ -105,6 +107,8 @@ pub enum Read {
     },
     /// Something of what is kept for a user → [`Found::Inbox`].
     Inbox(InboxRead),
+    /// Executions → [`Found::Executions`].
+    Execution(ExecutionRead),
 }
 
 /// What a read found.
@@ -159,4 +163,11 @@ pub enum Found {
     },
     /// Something of what is kept for a user.
     Inbox(InboxFound),
+    /// Executions, and whether there are more after the last.
+    Executions {
+        /// Those found.
+        executions: Vec<Execution>,
+        /// Whether there are more.
+        more: bool,
+    },
 }

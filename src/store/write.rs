@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::execution::{ExecutionWrite, ExecutionWritten};
 use super::inbox::{InboxWrite, InboxWritten};
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
@@ -250,6 +251,8 @@ pub enum Write {
     },
     /// Something that is kept for users → [`Written::Inbox`].
     Inbox(InboxWrite),
+    /// An execution → [`Written::Execution`].
+    Execution(ExecutionWrite),
 }
 
 /// An event as it went into the log of its channel.
@@ -336,4 +339,6 @@ pub enum Written {
     },
     /// Something that is kept for users.
     Inbox(Box<InboxWritten>),
+    /// An execution.
+    Execution(Box<ExecutionWritten>),
 }

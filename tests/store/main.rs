@@ -9,6 +9,7 @@ mod backends;
 mod batches;
 mod chats;
 mod disk;
+mod executions;
 mod faults;
 mod inbox;
 mod messages;

@@ -10,8 +10,10 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 use stentor::base::id::{Id, UserId};
 use stentor::base::now::Now;
+use stentor::message::execution::Status;
 use stentor::message::inbox::Level;
 use stentor::message::record::{ClientInfo, Visibility};
+use stentor::store::execution::{ExecutionRead, ExecutionWrite, Update};
 use stentor::store::inbox::{Bounds, Cursor, InboxRead, InboxWrite};
 use stentor::store::memory::MemoryStore;
 use stentor::store::{Error, NewMessage, NewSession, Read, Reader, Store, Target, Write, Written};
@@ -196,6 +198,21 @@ fn inbox_writes() -> impl Strategy<Value = Write> {
     write.prop_map(Write::Inbox)
 }
 
+fn execution_writes() -> impl Strategy<Value = Write> {
+    let name = |names: &'static [&'static str]| prop::sample::select(names).prop_map(Arc::from);
+    let progress = prop::option::of(0..3u8);
+    let parts = (name(&["x", "y", "z", "w"]), name(&["ops", "dev"]), progress, metadata());
+    let write = (users(), parts, prop::sample::select(&Status::ALL[..])).prop_map(
+        |(by, (id, team, progress, result), status)| {
+            let (current_step, error) = (None, None);
+            let update = Update { id, team, status, progress, current_step, result, error };
+            ExecutionWrite::Update { by, update, per_team: 2 }
+        },
+    );
+    let look = name(&["x", "y", "z"]).prop_map(|id| ExecutionWrite::Look { id });
+    prop_oneof![4 => write, 1 => look].prop_map(Write::Execution)
+}
+
 fn inbox_reads() -> impl Strategy<Value = Read> {
     let after = prop::option::of(0..12u64);
     prop_oneof![
@@ -249,6 +266,7 @@ fn reads() -> impl Strategy<Value = Read> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let writes = prop_oneof![
         2 => accounts(), 4 => chat_writes(), 6 => message_writes(), 4 => inbox_writes(),
+        3 => execution_writes(),
     ];
     let batch = (-2_000..400_000i64, prop::collection::vec(writes, 1..12));
     let step = prop_oneof![
@@ -282,6 +300,10 @@ fn beginning() -> Vec<Write> {
 /// What is asked when all is written.
 fn everything() -> Vec<Read> {
     let mut all = vec![Read::Rooms { query: None, limit: 99, after: None }];
+    for team in ["ops", "dev"] {
+        let of = ExecutionRead::Of { team: team.into(), status: None, limit: 2 };
+        all.push(Read::Execution(of));
+    }
     for n in 0..4 {
         let user = user(&format!("u{n}"));
         all.push(Read::Arrival { user: user.clone(), device: "a".into() });

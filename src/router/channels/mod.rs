@@ -5,10 +5,11 @@ mod access;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::may_hear;
-use access::{forbidden, may_listen, may_publish};
+use access::{may_listen, may_publish};
 
-use crate::base::id::{Address, Id};
+use crate::base::id::{Address, ConnectionId, Id};
 use crate::base::time::Timestamp;
 use crate::codec::json;
 use crate::handler::Context;
@@ -60,32 +61,61 @@ pub(in crate::router) fn subscribe(
     request: &client::Subscribe<'_>,
 ) -> Outcome {
     let channel = channel(&request.channel)?;
-    may_listen(ask, channel.as_channel())?;
     let since: Option<(u64, Box<str>)> =
         request.since.as_ref().map(|since| (since.offset, since.epoch.as_str().into()));
+    if super::executions::decides(ask, &channel) {
+        return super::executions::subscribe(ask, channel, since);
+    }
+    may_listen(ask, channel.as_channel())?;
     match channel {
         Channel::Room(chat) => return read_log(ask, chat, since),
         // Whatever comes finds its user anyway: only what was before is read.
         Channel::User(_) => return super::inbox_log::subscribe(ask, since),
         Channel::Named(_) => {}
     }
-    let id = ask.connection;
-    let limit = ask.router.config.channels_per_connection;
-    let mine = ask.router.subscriptions.number(&channel);
-    let known = mine.is_some_and(|n| ask.session().is_ok_and(|s| s.channels.contains(&n)));
-    if !known {
-        if limit.is_some_and(|limit| ask.session().is_ok_and(|s| s.chosen >= limit)) {
-            return Err(Fault::new(Code::Conflict, "too many channels on this connection")
-                .hint("unsubscribe from some first"));
-        }
-        let added = ask.router.subscriptions.hold(&channel, id);
-        let session = ask.session_mut()?;
-        session.channels.push(added.number);
-        session.chosen += 1;
-    }
+    take(ask, &channel)?;
     let home = ask.router.homes.of_channel(&channel);
     let step = Step::Subscribe { channel: channel.clone(), since };
     ask.tell(home, step, |call| Word::Listen { call, channels: vec![channel] })
+}
+
+/// Subscribes the connection, which hears nothing yet; whether it was not subscribed before.
+pub(in crate::router) fn take(ask: &mut Ask<'_, '_>, channel: &Channel) -> Result<bool, Fault> {
+    let id = ask.connection;
+    let limit = ask.router.config.channels_per_connection;
+    let mine = ask.router.subscriptions.number(channel);
+    if mine.is_some_and(|n| ask.session().is_ok_and(|s| s.channels.contains(&n))) {
+        return Ok(false);
+    }
+    if limit.is_some_and(|limit| ask.session().is_ok_and(|s| s.chosen >= limit)) {
+        return Err(Fault::new(Code::Conflict, "too many channels on this connection")
+            .hint("unsubscribe from some first"));
+    }
+    let added = ask.router.subscriptions.hold(channel, id);
+    let session = ask.session_mut()?;
+    session.channels.push(added.number);
+    session.chosen += 1;
+    Ok(true)
+}
+
+/// Lets a connection that was taken hear what comes, or ends its subscription.
+pub(in crate::router) fn release_or_drop(
+    router: &mut Router,
+    cx: &mut Context<'_, Router>,
+    id: ConnectionId,
+    channel: &Channel,
+    stays: bool,
+) {
+    let Some(number) = router.subscriptions.number(channel) else { return };
+    if stays {
+        return router.subscriptions.release(number, id);
+    }
+    let Some(session) = router.sessions.get_mut(id) else { return };
+    if let Some(at) = session.channels.iter().position(|known| *known == number) {
+        session.channels.swap_remove(at);
+        session.chosen = session.chosen.saturating_sub(1);
+        router.unsubscribe_all(cx, id, vec![number]);
+    }
 }
 
 /// The log of a chat says where it stands, and what was missed. The connection listens already, so

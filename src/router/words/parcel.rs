@@ -1,6 +1,11 @@
-//! Events for users on their way to the loops of their connections, encoded once.
+//! What is for users on its way to the loops of their connections: events, encoded once, and how an
+//! execution stands.
 
+use crate::base::arena::Key;
 use crate::base::id::{Address, UserId};
+use crate::hub::Channel;
+use crate::hub::channels::Position;
+use crate::message::execution::Execution;
 use crate::protocol::frame::Frame;
 
 /// An event of an inbox on its way to the connections of its user on one loop.
@@ -27,4 +32,19 @@ pub struct Broadcast {
     pub exclude: Vec<UserId>,
     /// The connection that caused it and has its reply.
     pub except: Address,
+}
+
+/// How an execution stands, from the home of its channel, where the loop is known to listen now.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// Who waits.
+    pub call: Key,
+    /// The channel.
+    pub channel: Channel,
+    /// The generation of the interest.
+    pub generation: u64,
+    /// Where the channel stands.
+    pub position: Position,
+    /// None: nobody has begun it.
+    pub execution: Option<Box<Execution>>,
 }

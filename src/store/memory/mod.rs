@@ -5,6 +5,7 @@
 
 mod account;
 mod chat;
+mod execution;
 mod inbox;
 mod message;
 mod read;

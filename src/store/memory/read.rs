@@ -50,6 +50,7 @@ impl State {
                 room.log_page(*after, *limit as usize)
             }
             Read::Inbox(read) => self.read_inbox(read),
+            Read::Execution(read) => self.read_executions(read),
         })
     }
 

@@ -11,6 +11,7 @@ use super::inbox::Inbox;
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use crate::base::time::Timestamp;
+use crate::message::execution::Execution;
 use crate::message::record::{
     Chat, ChatKind, ChatMessage, ChatView, Member, MemberRole, Profile, Raw, RoomEvent, Session,
     UserCard, Visibility,
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) dms: BTreeMap<(UserId, UserId), Id>,
     /// Chat and seq.
     pub(super) messages: BTreeMap<Id, (Id, u64)>,
+    /// By id.
+    pub(super) executions: BTreeMap<Arc<str>, Execution>,
     /// Public rooms by name without case.
     pub(super) public: BTreeSet<(String, Id)>,
 }
@@ -163,6 +166,7 @@ impl State {
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
             Write::Inbox(write) => self.write_inbox(write),
+            Write::Execution(write) => self.write_execution(write),
         }
     }
 

@@ -17,9 +17,11 @@ use crate::message::record::{Profile, RoomEvent};
 pub(super) const fn checks_first(write: &Write) -> bool {
     match write {
         Write::Message(new) => matches!(new.target, Target::Chat(_)),
-        Write::Edit { .. } | Write::Delete { .. } | Write::MarkRead { .. } | Write::Inbox(_) => {
-            true
-        }
+        Write::Edit { .. }
+        | Write::Delete { .. }
+        | Write::MarkRead { .. }
+        | Write::Inbox(_)
+        | Write::Execution(_) => true,
         _ => false,
     }
 }
@@ -69,6 +71,7 @@ impl Batch<'_> {
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
             Write::Inbox(write) => self.write_inbox(write),
+            Write::Execution(write) => self.write_execution(write),
         }
     }
 

@@ -6,6 +6,7 @@
 mod account;
 mod batch;
 mod chat;
+mod execution;
 mod failure;
 mod inbox;
 mod log;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::{Error, Found, Read, Reader, Refusal, fold};
+use super::execution;
 use super::failure::Failure;
 use super::inbox;
 use super::log;
@@ -56,6 +57,7 @@ impl SqliteReader {
                 Found::Log { events, top, more: end < top }
             }
             Read::Inbox(read) => inbox::find(&self.conn, read)?,
+            Read::Execution(read) => execution::read(&self.conn, read)?,
         })
     }
 

@@ -17,6 +17,8 @@ mod basics;
 #[macro_use]
 mod channels;
 #[macro_use]
+mod executions;
+#[macro_use]
 mod inbox;
 
 use serde::Deserialize;
@@ -27,4 +29,4 @@ use crate::message::fault::Fault;
 use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
 
-account_rows! { chat_rows message_rows basic_rows channel_rows inbox_rows verbs; 'a; }
+account_rows! { chat_rows message_rows basic_rows channel_rows inbox_rows execution_rows verbs; 'a; }
