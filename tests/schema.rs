@@ -24,7 +24,7 @@ fn client_message() -> MessageDescriptor {
 /// The type of a parameter as the schema writes it.
 fn declared(parameter: &Parameter) -> String {
     let name = match parameter.kind() {
-        Kind::Text | Kind::Visibility => "string",
+        Kind::Text | Kind::Visibility | Kind::RequestId => "string",
         Kind::Integer => "uint64",
         Kind::Boolean => "bool",
         Kind::Json | Kind::Payload => "bytes",
@@ -132,6 +132,8 @@ fn the_server_side_is_that_of_spec() {
                 "bool retryable = 7;",
                 "uint64 retry_after_ms = 8;",
                 "string field = 9;",
+                // Not in SPEC: what JSON has beside `data`.
+                "bool cached = 10;",
             ],
         ),
         (
@@ -149,6 +151,8 @@ fn the_server_side_is_that_of_spec() {
         ),
         ("Sender", &["string id = 1;", "string username = 2;"]),
         ("Heartbeat", &["uint64 client_time_ms = 1;"]),
+        ("UiAction", &["string action_type = 1;", "string request_id = 2;", "bytes params = 3;"]),
+        ("DataRequest", &["string resource = 1;", "string request_id = 2;", "bytes params = 3;"]),
     ];
     for (name, expected) in MESSAGES {
         let message = pool().get_message_by_name(&format!("stentor.v1.{name}")).expect(name);
@@ -184,6 +188,8 @@ fn sample(parameter: &Parameter, field: &FieldDescriptor) -> (serde_json::Value,
             Value::List(vec![Value::String(name.into()), Value::String("é".into())]),
         ),
         (Kind::Text, _) => (name.into(), Value::String(name.into())),
+        // The envelope's, so the same request whatever it is.
+        (Kind::RequestId, _) => ("x".into(), Value::String("y".into())),
         (Kind::Integer, _) => (parameter.tag.into(), Value::U64(parameter.tag.into())),
         (Kind::Boolean, _) => (true.into(), Value::Bool(true)),
         (Kind::Json | Kind::Payload, _) => (

@@ -15,6 +15,8 @@ pub mod names;
 pub mod password;
 pub mod refresh;
 
+pub use crate::message::record::Role;
+
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use std::fmt;
@@ -34,42 +36,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self { access_s: 900, refresh_s: 2_592_000, expired_close_ms: 25_000 }
-    }
-}
-
-/// What a token allows its bearer to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub enum Role {
-    /// A person.
-    #[default]
-    User,
-    /// A backend: publishes, sends, serves calls.
-    Service,
-    /// Whoever runs the server.
-    Admin,
-}
-
-impl Role {
-    /// The role's word in tokens and messages.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Service => "service",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The role of a word; words are compared exactly.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::User, Self::Service, Self::Admin].into_iter().find(|role| role.as_str() == word)
-    }
-
-    /// Whether the verbs that need role `service` are allowed.
-    #[must_use]
-    pub const fn serves(self) -> bool {
-        matches!(self, Self::Service | Self::Admin)
     }
 }
 

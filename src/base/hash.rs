@@ -5,7 +5,9 @@
 //! order can be seen.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// A map keyed by our own ids.
 pub type IdMap<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
@@ -48,4 +50,13 @@ impl BuildHasher for NameHash {
     fn build_hasher(&self) -> Self::Hasher {
         siphasher::sip::SipHasher13::new_with_keys(self.0, self.0.rotate_left(32) ^ 0x5bd1_e995)
     }
+}
+
+/// A hash that may stand for what was hashed: two that are the same, of what strangers chose without
+/// knowing the seed, are not met with.
+#[must_use]
+pub fn wide_hash<'a>(seed: u64, parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {
+    let mut hasher = SipHasher13::new_with_keys(seed, seed.rotate_left(32) ^ 0x5bd1_e995);
+    parts.into_iter().for_each(|part| hasher.write(part));
+    hasher.finish128().as_u128()
 }

@@ -47,6 +47,12 @@ impl Id {
         Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, entropy).into_uuid().as_u128())
     }
 
+    /// When it was made, by the clock of whoever made it: milliseconds since 1970.
+    #[must_use]
+    pub const fn unix_ms(self) -> u64 {
+        (self.0 >> 80) as u64
+    }
+
     /// Parses the hyphenated form of 36 characters, and no other.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -130,6 +136,7 @@ mod tests {
         let text = id.to_string();
         assert_eq!(&text[..19], "018bcfe5-687b-7fff-");
         assert_eq!(Id::parse(&text), Some(id));
+        assert_eq!(id.unix_ms(), 1_700_000_000_123);
         for wrong in ["", "x", "018bcfe5687b7fffbfffffffffffffff", "{018bcfe5-687b-7fff}"] {
             assert_eq!(Id::parse(wrong), None, "{wrong}");
         }

@@ -69,7 +69,7 @@ fn both_ways(data: &[u8], translate: Translate) {
     assert_eq!(reply.code, fault.map_or("", |fault| fault.code.word()));
     assert_eq!(reply.message, fault.map_or("", |fault| &*fault.message));
     if asked.is_ok() {
-        assert!(read.is_ok_and(|read| read.request_id == reply.request_id), "the id is echoed");
+        assert!(read.is_ok_and(|read| echoed(&read) == reply.request_id), "the id is echoed");
     }
     let asked = MessageType::Publish(Publish { payload: data.to_vec(), ..Publish::default() });
     let Ok(Request::Publish(publish)) = Request::from_wire(&asked, json::check) else { return };
@@ -83,6 +83,19 @@ fn both_ways(data: &[u8], translate: Translate) {
     if json::check(data).is_none() || !has_control(data) {
         assert_eq!(event.payload, data, "a payload comes out as it went in");
     }
+}
+
+/// The `request_id` that a reply echoes: that of the request itself when it has one and it is set.
+fn echoed(message: &ClientMessage) -> String {
+    let encoded = message.encode_to_vec();
+    let of_request = message.message_type.as_ref().and_then(|asked| {
+        let asked = asked.verb();
+        let own = asked.parameters().iter().find(|own| own.kind() == Kind::RequestId)?;
+        let request = Fields(&encoded).last(asked.tag())?;
+        let id = str::from_utf8(Fields(request.bytes).last(own.tag)?.bytes).ok()?;
+        (!id.is_empty()).then(|| id.to_owned())
+    });
+    of_request.unwrap_or_else(|| message.request_id.clone())
 }
 
 fn told(json: &[u8], translate: Translate) -> Option<Said> {
@@ -189,15 +202,22 @@ fn value(parameter: &Parameter, fields: Fields<'_>) -> Option<Option<String>> {
     }
     // proto3 leaves out what is as it would be without it.
     let given = values.last().copied();
+    // What is the envelope's is none of the request's.
+    if parameter.kind() == Kind::RequestId {
+        return Some(None);
+    }
     let Some(value) = given.or((parameter.presence() == Presence::Required).then(Value::default))
     else {
         return Some(None);
     };
     let inner = Fields(value.bytes);
     Some(Some(match parameter.kind() {
-        Kind::Text | Kind::Visibility => quoted(value),
+        Kind::Text | Kind::Visibility | Kind::RequestId => quoted(value),
         Kind::Integer => value.number.to_string(),
         Kind::Boolean => (value.number != 0).to_string(),
+        Kind::Json if value.bytes.is_empty() && parameter.presence() == Presence::Implicit => {
+            return Some(None);
+        }
         Kind::Json | Kind::Payload => json::check(value.bytes)?.to_owned(),
         Kind::ClientInfo => {
             let names = ["client_id", "version", "platform"];

@@ -192,6 +192,12 @@ pub const KEYS: &[Key] = &[
         "elements of a page, whatever was asked",
     ),
     key(
+        "limits.history_bytes",
+        Bytes(|c| &mut c.router.history_bytes),
+        (0, 64 * GIB),
+        "for the histories of channels in memory; more: those that would end first are forgotten",
+    ),
+    key(
         "limits.inbox_events",
         Count(|c| &mut c.router.inbox.events),
         (1, MILLION),
@@ -268,6 +274,54 @@ pub const KEYS: &[Key] = &[
         Bytes(|c| &mut c.engine.deflate_memory_bytes),
         (0, 64 * GIB),
         "for the contexts of all connections; more connections: as shared",
+    ),
+    key(
+        "calls.timeout_ms",
+        Time(|c| &mut c.router.calls.timeout_ms),
+        (1, DAY_MS),
+        "for a backend to answer a call; then `worker_timeout`",
+    ),
+    key(
+        "calls.cache_ms",
+        Time(|c| &mut c.router.calls.cache_ms),
+        (0, DAY_MS),
+        "how long the answer to a `ui_action` is kept for a repeat",
+    ),
+    key(
+        "calls.cache_bytes",
+        Bytes(|c| &mut c.router.calls.cache_bytes),
+        (0, 64 * GIB),
+        "answers that are kept, in all; more: the oldest go",
+    ),
+    key(
+        "calls.breaker_open_ms",
+        Time(|c| &mut c.router.calls.breaker_open_ms),
+        (1, DAY_MS),
+        "how long a backend that fails is left alone; meanwhile `circuit_open`",
+    ),
+    key(
+        "calls.in_flight_per_worker",
+        Count(|c| &mut c.router.calls.in_flight_per_worker),
+        (1, MILLION),
+        "unanswered calls of a worker; more go to another one, or are `overloaded`",
+    ),
+    key(
+        "calls.in_flight_bytes_per_worker",
+        Bytes(|c| &mut c.router.calls.in_flight_bytes_per_worker),
+        (1, GIB),
+        "bytes of their parameters; the same. One call is let through however long",
+    ),
+    key(
+        "calls.in_flight_per_action",
+        Count(|c| &mut c.router.calls.in_flight_per_action),
+        (1, MILLION),
+        "unanswered calls of an action; more are `overloaded`",
+    ),
+    key(
+        "calls.actions_per_worker",
+        Count(|c| &mut c.router.calls.actions_per_worker),
+        (1, MILLION),
+        "actions that a connection may serve; more: `conflict`",
     ),
     key("tokens.access_s", Time(|c| &mut c.auth.access_s), (1, YEAR_S), "life of an access token"),
     key(

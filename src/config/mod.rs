@@ -260,6 +260,12 @@ impl Config {
         if !is_set("limits.outbox_soft_bytes") {
             engine.outbox_soft_bytes = engine.outbox_soft_bytes.min(engine.outbox_bytes);
         }
+        if !is_set("calls.in_flight_bytes_per_worker") {
+            // A worker that reads is not closed for what others ask of it.
+            let calls = &mut router.calls;
+            let half = (engine.outbox_bytes / 2).max(1);
+            calls.in_flight_bytes_per_worker = calls.in_flight_bytes_per_worker.min(half);
+        }
         if !is_set("limits.dead_ms") {
             engine.dead_ms = engine.dead_ms.max(router.heartbeat_ms.saturating_mul(3));
         }

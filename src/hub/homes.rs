@@ -3,6 +3,7 @@
 use crate::base::hash::NameHash;
 use crate::base::id::{LoopId, UserId};
 use crate::hub::AsChannel;
+use crate::hub::calls::Action;
 
 /// Which loop owns what.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,12 @@ impl Homes {
     #[must_use]
     pub fn of_user(&self, user: &UserId) -> LoopId {
         self.home(user)
+    }
+
+    /// The loop that knows the workers, the breaker and the kept answers of an action.
+    #[must_use]
+    pub fn of_action(&self, action: &Action) -> LoopId {
+        self.home(action)
     }
 
     /// The loop that counts the logins on an account, by its folded name.

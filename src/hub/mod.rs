@@ -2,6 +2,7 @@
 //!
 //! Plain tables. Nothing here sends, encodes or waits; the router asks and acts.
 
+pub mod calls;
 pub mod channels;
 pub mod homes;
 pub mod policy;

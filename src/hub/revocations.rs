@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::base::hash::{NameMap, name_map};
-use crate::base::id::Id;
+use crate::base::id::{Id, UserId};
+use crate::base::now::Now;
 
 /// How long a revocation is remembered: longer than all that an arrival waits for.
 const FORGET_AFTER: Duration = Duration::from_secs(600);
@@ -20,13 +21,22 @@ pub struct Revocations {
     known: NameMap<Id, Duration>,
     /// The same by time, oldest first.
     order: VecDeque<(Duration, Id)>,
+    /// Users whose every token was, when by the clock of tokens, and when on ours.
+    users: NameMap<UserId, (u64, Duration)>,
+    /// The same by time.
+    user_order: VecDeque<(Duration, UserId)>,
 }
 
 impl Revocations {
     /// None.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { known: name_map(seed), order: VecDeque::new() }
+        Self {
+            known: name_map(seed),
+            order: VecDeque::new(),
+            users: name_map(seed),
+            user_order: VecDeque::new(),
+        }
     }
 
     /// A session or a token was revoked; what was revoked long ago is forgotten.
@@ -41,6 +51,27 @@ impl Revocations {
         }
         self.known.insert(id, now);
         self.order.push_back((now, id));
+    }
+
+    /// Every token of a user was revoked.
+    pub fn insert_user(&mut self, user: &UserId, now: Now) {
+        while let Some((since, user)) = self.user_order.front()
+            && *since + FORGET_AFTER <= now.monotonic
+        {
+            if self.users.get(user).is_some_and(|(_, at)| at == since) {
+                self.users.remove(user);
+            }
+            self.user_order.pop_front();
+        }
+        self.users.insert(user.clone(), (now.unix_s(), now.monotonic));
+        self.user_order.push_back((now.monotonic, user.clone()));
+    }
+
+    /// Whether a token of a user, issued then, was revoked lately with all others.
+    #[must_use]
+    pub fn covers(&self, user: &UserId, issued_s: Option<u64>) -> bool {
+        let revoked = self.users.get(user);
+        revoked.is_some_and(|(revoked_s, _)| issued_s.is_none_or(|issued_s| issued_s <= *revoked_s))
     }
 
     /// Whether the session or token was revoked lately.
@@ -64,5 +95,16 @@ mod tests {
         revocations.insert(Id(3), start + 2 * FORGET_AFTER);
         assert!(!revocations.contains(Id(1)) && !revocations.contains(Id(2)));
         assert!(revocations.contains(Id(3)));
+    }
+    #[test]
+    fn a_token_that_was_issued_later_is_not_covered() {
+        let mut revocations = Revocations::new(1);
+        let (ana, bob) = (UserId("ana".into()), UserId("bob".into()));
+        let now = |s| Now { monotonic: Duration::from_secs(s), unix_ms: s * 1000 };
+        revocations.insert_user(&ana, now(1000));
+        assert!(revocations.covers(&ana, Some(1000)) && revocations.covers(&ana, None));
+        assert!(!revocations.covers(&ana, Some(1001)) && !revocations.covers(&bob, None));
+        revocations.insert_user(&bob, now(1600));
+        assert!(!revocations.covers(&ana, None) && revocations.covers(&bob, None));
     }
 }

@@ -1,10 +1,21 @@
 //! On each loop: which of its connections are subscribed to what.
 //!
-//! Law: a channel is here exactly as long as a connection of this loop is subscribed to it.
+//! Law: a channel is here exactly as long as a connection of this loop is subscribed to it. A
+//! connection whose reply is still to come may have what comes meanwhile put by. Limit:
+//! [`PARKED_BYTES_MAX`].
+
+use std::collections::VecDeque;
 
 use crate::base::hash::{NameMap, name_map};
 use crate::base::id::ConnectionId;
 use crate::hub::Channel;
+use crate::hub::policy::{Policies, Queue};
+use crate::protocol::frame::Frame;
+
+/// What is put by for one connection in one channel, in bytes; more is lost, and told.
+pub const PARKED_BYTES_MAX: usize = 1 << 20;
+/// Numbers that are not used again yet: what was queued under them still has to be named.
+const RESTING: usize = 256;
 
 /// The subscriptions of one loop's connections.
 #[derive(Debug)]
@@ -12,19 +23,43 @@ pub struct Subscriptions {
     numbers: NameMap<Channel, u32>,
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
+    /// Numbers that were used last, with what they stood for.
+    resting: VecDeque<(u32, Channel)>,
+    policies: Policies,
 }
 
 #[derive(Debug)]
 struct Entry {
     channel: Channel,
+    queue: Queue,
     receivers: Vec<ConnectionId>,
     /// Subscribed, but not to be sent anything yet: their reply is still to come.
-    waiting: Vec<ConnectionId>,
+    waiting: Vec<Waiting>,
+    /// How many of those have events put by.
+    parks: u32,
     /// Up to which offset a connection was told the log by a reply, while events up to there may
     /// still be on their way. Empty but for the moments after a subscription to a chat.
     told: Vec<(ConnectionId, u64)>,
     /// What the home last said of this loop's interest; 0 when it has not answered yet.
     generation: u64,
+}
+
+/// A connection that is to be sent nothing yet.
+#[derive(Debug)]
+struct Waiting {
+    connection: ConnectionId,
+    /// What came meanwhile, where that is wanted.
+    parked: Option<Box<Parked>>,
+}
+
+/// What came while a connection waited for its reply.
+#[derive(Debug, Default)]
+pub struct Parked {
+    /// Each with its offset, in order.
+    pub events: Vec<(u64, Frame)>,
+    /// Whether there was too much of it.
+    pub lost: bool,
+    bytes: usize,
 }
 
 /// A subscription that was added.
@@ -36,12 +71,33 @@ pub struct Added {
     pub new: bool,
 }
 
+impl Entry {
+    fn waiting(&self, connection: ConnectionId) -> Option<usize> {
+        self.waiting.iter().position(|waiting| waiting.connection == connection)
+    }
+
+    /// The connection waits no more; what was put by for it.
+    #[expect(clippy::option_option, reason = "not every one that waits has events put by")]
+    fn end_waiting(&mut self, connection: ConnectionId) -> Option<Option<Box<Parked>>> {
+        let at = self.waiting(connection)?;
+        let Waiting { parked, .. } = self.waiting.swap_remove(at);
+        self.parks -= u32::from(parked.is_some());
+        Some(parked)
+    }
+}
+
 impl Subscriptions {
     /// None.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
-        // Number 0 means "no channel" on the queue of a connection.
-        Self { numbers: name_map(seed), entries: vec![None], free: Vec::new() }
+    pub fn new(seed: u64, policies: &Policies) -> Self {
+        Self {
+            numbers: name_map(seed),
+            // Number 0 means "no channel" on the queue of a connection.
+            entries: vec![None],
+            free: Vec::new(),
+            resting: VecDeque::new(),
+            policies: policies.clone(),
+        }
     }
 
     /// How many channels have subscribers here.
@@ -70,30 +126,76 @@ impl Subscriptions {
             None => self.enter(channel),
         };
         let new = self.entries[number as usize].as_mut().is_some_and(|entry| {
-            let new =
-                !entry.receivers.contains(&connection) && !entry.waiting.contains(&connection);
+            let new = !entry.receivers.contains(&connection) && entry.waiting(connection).is_none();
             if new {
-                entry.waiting.push(connection);
+                entry.waiting.push(Waiting { connection, parked: None });
             }
             new
         });
         Added { number, new }
     }
 
-    /// Lets a connection that was held hear what is published from now on.
-    pub fn release(&mut self, number: u32, connection: ConnectionId) {
+    /// Subscribes a connection, anew if it is subscribed; what comes is put by until
+    /// [`release`](Self::release).
+    pub fn park(&mut self, channel: &Channel, connection: ConnectionId) -> Added {
+        let added = self.hold(channel, connection);
+        let Some(Some(entry)) = self.entries.get_mut(added.number as usize) else { return added };
+        if let Some(at) = entry.receivers.iter().position(|known| *known == connection) {
+            entry.receivers.swap_remove(at);
+            entry.waiting.push(Waiting { connection, parked: None });
+        }
+        if let Some(at) = entry.waiting(connection)
+            && entry.waiting[at].parked.replace(Box::default()).is_none()
+        {
+            entry.parks += 1;
+        }
+        added
+    }
+
+    /// Lets a connection that was held hear what is published from now on. Gives what was put by.
+    pub fn release(&mut self, number: u32, connection: ConnectionId) -> Option<Box<Parked>> {
+        let entry = self.entries.get_mut(number as usize)?.as_mut()?;
+        let parked = entry.end_waiting(connection)?;
+        entry.receivers.push(connection);
+        parked
+    }
+
+    /// Whether there are connections for which events are put by.
+    #[must_use]
+    pub fn parks(&self, number: u32) -> bool {
+        let entry = self.entries.get(number as usize).and_then(Option::as_ref);
+        entry.is_some_and(|entry| entry.parks > 0)
+    }
+
+    /// Puts an event by for those who want that, but not for `except`.
+    pub fn put_by(
+        &mut self,
+        number: u32,
+        offset: u64,
+        frame: &Frame,
+        except: Option<ConnectionId>,
+    ) {
         let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return };
-        if let Some(at) = entry.waiting.iter().position(|waiting| *waiting == connection) {
-            entry.waiting.swap_remove(at);
-            entry.receivers.push(connection);
+        let waiting = entry.waiting.iter_mut().filter(|one| Some(one.connection) != except);
+        for parked in waiting.filter_map(|waiting| waiting.parked.as_mut()) {
+            parked.bytes += frame.line().len();
+            parked.lost |= parked.bytes > PARKED_BYTES_MAX;
+            if parked.lost {
+                parked.events = Vec::new();
+            } else {
+                parked.events.push((offset, frame.clone()));
+            }
         }
     }
 
     fn enter(&mut self, channel: &Channel) -> u32 {
+        let policy = self.policies.of(channel.namespace());
         let entry = Entry {
             channel: channel.clone(),
+            queue: policy.map_or(Queue::Kick, |policy| policy.queue),
             receivers: Vec::new(),
             waiting: Vec::new(),
+            parks: 0,
             told: Vec::new(),
             generation: 0,
         };
@@ -116,19 +218,20 @@ impl Subscriptions {
     pub fn remove(&mut self, number: u32, connection: ConnectionId) -> Option<(Channel, u64)> {
         let place = self.entries.get_mut(number as usize)?;
         let entry = place.as_mut()?;
-        let list = [&mut entry.receivers, &mut entry.waiting].into_iter();
-        let found = |list: &mut Vec<ConnectionId>| {
-            let at = list.iter().position(|known| *known == connection)?;
-            Some(list.swap_remove(at))
-        };
-        list.filter_map(found).next()?;
+        match entry.receivers.iter().position(|known| *known == connection) {
+            Some(at) => drop(entry.receivers.swap_remove(at)),
+            None => drop(entry.end_waiting(connection)?),
+        }
         entry.told.retain(|(known, _)| *known != connection);
         if !entry.receivers.is_empty() || !entry.waiting.is_empty() {
             return None;
         }
         let entry = place.take()?;
         self.numbers.remove(&entry.channel);
-        self.free.push(number);
+        self.resting.push_back((number, entry.channel.clone()));
+        if self.resting.len() > RESTING {
+            self.free.extend(self.resting.pop_front().map(|(number, _)| number));
+        }
         Some((entry.channel, entry.generation))
     }
 
@@ -142,6 +245,20 @@ impl Subscriptions {
     #[must_use]
     pub fn channel(&self, number: u32) -> Option<&Channel> {
         self.entries.get(number as usize)?.as_ref().map(|entry| &entry.channel)
+    }
+
+    /// The channel of a number, though its last subscription has just ended.
+    #[must_use]
+    pub fn name(&self, number: u32) -> Option<&Channel> {
+        let resting = || self.resting.iter().rev().find(|(known, _)| *known == number);
+        self.channel(number).or_else(|| resting().map(|(_, channel)| channel))
+    }
+
+    /// What becomes of events of the channel of this number that find no room.
+    #[must_use]
+    pub fn queue(&self, number: u32) -> Queue {
+        let entry = self.entries.get(number as usize).and_then(Option::as_ref);
+        entry.map_or(Queue::Kick, |entry| entry.queue)
     }
 
     /// The connections subscribed to the channel of this number.
@@ -196,59 +313,4 @@ impl Subscriptions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn connection(slot: u32) -> ConnectionId {
-        ConnectionId { slot, generation: 0 }
-    }
-
-    #[test]
-    fn what_a_reply_told_is_not_told_again() {
-        let mut subscriptions = Subscriptions::new(1);
-        let a = Channel::parse("public:a").expect("a good name");
-        let (one, two) = (connection(1), connection(2));
-        let number = subscriptions.add(&a, one).number;
-        subscriptions.add(&a, two);
-        assert!(subscriptions.all_new(number));
-        subscriptions.told(number, one, 5);
-        let has = |subscriptions: &Subscriptions, of, offset| subscriptions.has(number, of, offset);
-        for (of, offset, had) in
-            [(one, 0, false), (one, 1, true), (one, 5, true), (one, 6, false), (two, 5, false)]
-        {
-            assert_eq!(has(&subscriptions, of, offset), had, "{of:?} {offset}");
-        }
-        subscriptions.passed(number, 4);
-        assert!(has(&subscriptions, one, 5) && !subscriptions.all_new(number));
-        subscriptions.told(number, one, 7);
-        subscriptions.passed(number, 5);
-        assert!(has(&subscriptions, one, 7));
-        subscriptions.passed(number, 7);
-        assert!(subscriptions.all_new(number));
-        subscriptions.told(number, one, 9);
-        subscriptions.remove(number, one);
-        assert!(subscriptions.all_new(number), "who comes back begins anew");
-    }
-
-    #[test]
-    fn a_channel_is_known_as_long_as_somebody_is_subscribed() {
-        let mut subscriptions = Subscriptions::new(1);
-        let a = Channel::parse("public:a").expect("a good name");
-        let first = subscriptions.add(&a, connection(1));
-        assert!(first.new && first.number > 0);
-        assert_eq!(subscriptions.add(&a, connection(1)), Added { new: false, ..first });
-        assert_eq!(subscriptions.add(&a, connection(2)), first);
-        assert!(subscriptions.heard(&a, 5));
-        assert_eq!(subscriptions.receivers(first.number), [connection(1), connection(2)]);
-        assert_eq!(subscriptions.remove(first.number, connection(1)), None);
-        assert_eq!(subscriptions.remove(first.number, connection(1)), None);
-        subscriptions.hold(&a, connection(3));
-        assert_eq!(subscriptions.receivers(first.number), [connection(2)]);
-        assert_eq!(subscriptions.remove(first.number, connection(2)), None);
-        subscriptions.release(first.number, connection(3));
-        assert_eq!(subscriptions.receivers(first.number), [connection(3)]);
-        assert_eq!(subscriptions.remove(first.number, connection(3)), Some((a.clone(), 5)));
-        assert!(subscriptions.is_empty() && !subscriptions.heard(&a, 6));
-        assert_eq!(subscriptions.add(&a, connection(3)).number, first.number, "numbers are reused");
-    }
-}
+mod tests;

@@ -141,6 +141,12 @@ impl<B> UserHomes<B> {
         }
     }
 
+    /// How many users have a connection.
+    #[must_use]
+    pub fn present(&self) -> usize {
+        self.homes.values().filter(|home| !home.connections.is_empty()).count()
+    }
+
     /// How many users are remembered.
     #[must_use]
     pub fn len(&self) -> usize {

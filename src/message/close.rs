@@ -28,3 +28,20 @@ pub const REVOKED: u16 = 4300;
 pub const TOKEN_EXPIRED: u16 = 4301;
 /// The token is no token of ours.
 pub const TOKEN_INVALID: u16 = 4302;
+
+/// All of them, with what each means, in order.
+pub const ALL: &[(u16, &str)] = &[
+    (KICKED, "kicked by an administrator"),
+    (USER_DISABLED, "the user was disabled"),
+    (BAD_REQUESTS, "ten bad requests in a row"),
+    (USER_CONNECTIONS, "too many connections of this user; the new one goes"),
+    (OVERLOADED, "overloaded, or too many connections"),
+    (SLOW_CONSUMER, "the client does not read what is sent"),
+    (HEARTBEAT, "no sign of life"),
+    (DEADLINE, "took too long to say how it speaks, or who it is"),
+    (RATE_ABUSE, "too many requests without authentication"),
+    (DRAIN, "the server goes down; `retry_ms` says when to come back"),
+    (REVOKED, "the session or the user was revoked"),
+    (TOKEN_EXPIRED, "the token is over"),
+    (TOKEN_INVALID, "the token is not valid"),
+];

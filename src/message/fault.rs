@@ -1,5 +1,7 @@
 //! Why the server says no: stable codes for programs, words and hints for people (SPEC §3).
 
+mod told;
+
 use std::borrow::Cow;
 
 /// A stable error code. Its word never changes.
@@ -35,6 +37,14 @@ pub enum Code {
     RateLimited,
     /// The server has too much to do.
     Overloaded,
+    /// The backend failed too often lately, and is left alone for a while.
+    CircuitOpen,
+    /// No backend does this.
+    NoWorker,
+    /// The backend did not answer in time.
+    WorkerTimeout,
+    /// The backend failed, or went away.
+    WorkerError,
     /// The disk is full.
     StorageFull,
     /// The store does not answer.
@@ -47,7 +57,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of [`Code::index`].
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::BadJson,
         Self::BadRequest,
         Self::UnknownType,
@@ -63,6 +73,10 @@ impl Code {
         Self::TooLarge,
         Self::RateLimited,
         Self::Overloaded,
+        Self::CircuitOpen,
+        Self::NoWorker,
+        Self::WorkerTimeout,
+        Self::WorkerError,
         Self::StorageFull,
         Self::StorageUnavailable,
         Self::Unsupported,
@@ -94,6 +108,10 @@ impl Code {
             Self::TooLarge => "too_large",
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
+            Self::CircuitOpen => "circuit_open",
+            Self::NoWorker => "no_worker",
+            Self::WorkerTimeout => "worker_timeout",
+            Self::WorkerError => "worker_error",
             Self::StorageFull => "storage_full",
             Self::StorageUnavailable => "storage_unavailable",
             Self::Unsupported => "unsupported",
@@ -108,6 +126,9 @@ impl Code {
             self,
             Self::RateLimited
                 | Self::Overloaded
+                | Self::CircuitOpen
+                | Self::NoWorker
+                | Self::WorkerTimeout
                 | Self::StorageFull
                 | Self::StorageUnavailable
                 | Self::Internal

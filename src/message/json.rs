@@ -34,6 +34,12 @@ pub fn compact(json: &str) -> Cow<'_, str> {
     if !has_control(json.as_bytes()) {
         return Cow::Borrowed(json);
     }
+    Cow::Owned(minified(json))
+}
+
+/// Validated JSON text without the white space between its tokens.
+#[must_use]
+pub fn minified(json: &str) -> String {
     let (mut quoted, mut escaped) = (false, false);
     let kept = |c: &char| {
         match c {
@@ -44,7 +50,7 @@ pub fn compact(json: &str) -> Cow<'_, str> {
         }
         *c > ' ' || (quoted && *c == ' ')
     };
-    Cow::Owned(json.chars().filter(kept).collect())
+    json.chars().filter(kept).collect()
 }
 
 /// One JSON text of a client, kept as it came but for white space with control bytes.

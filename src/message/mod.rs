@@ -11,3 +11,4 @@ pub mod inbox;
 pub mod json;
 pub mod record;
 pub mod server;
+pub mod told;

@@ -17,13 +17,16 @@ pub const GROUP_CREATED: &str = "group:created";
 /// Someone types, or stopped.
 pub const TYPING: &str = "typing";
 
+/// A worker is called.
+pub const CALL: &str = "call";
+
 /// The longest name of an event, in bytes.
 pub const EVENT_BYTES_MAX: usize = 64;
 
 /// The events of SPEC that have a meaning of their own, sorted.
 const RESERVED: &[&str] = &[
     BYE,
-    "call",
+    CALL,
     "chat:updated",
     "execution_update",
     GAP,

@@ -74,6 +74,15 @@ impl Registry {
         }
     }
 
+    /// The sums of all counters and gauges over loops and labels, by name.
+    pub fn totals(&self) -> Vec<(&'static str, i64)> {
+        let counted = |family: &Family| !matches!(family.row.kind, Kind::Histogram { .. });
+        let sum = |cells: &[u64]| cells.iter().fold(0u64, |sum, cell| sum.wrapping_add(*cell));
+        let families = families(&self.layers());
+        let families = families.iter().filter(|family| counted(family));
+        families.map(|family| (family.row.name, sum(&family.cells).cast_signed())).collect()
+    }
+
     /// All metrics in the order of their names, as OpenMetrics text.
     #[must_use]
     pub fn render(&self) -> String {

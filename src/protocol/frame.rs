@@ -11,6 +11,9 @@ use super::websocket::{Opcode, encoder};
 /// Room in front of the payload for the longest server header (RFC 6455 §5.2).
 const HEADER_BYTES_MAX: usize = 10;
 
+/// To what the block of a message that is kept is rounded up, bytes.
+const BLOCK_STEP: usize = 64;
+
 /// A payload being written, with room for its framing.
 ///
 /// Made from a buffer that is used again, so that a reply need not allocate.
@@ -108,7 +111,30 @@ impl OwnFrame {
     /// The same message for any number of receivers: the one allocation of a broadcast.
     #[must_use]
     pub fn share(&self) -> Frame {
-        Frame(Arc::from(self.bytes.get(usize::from(self.start)..).unwrap_or_default()))
+        Frame::of(self.bytes.get(usize::from(self.start)..).unwrap_or_default())
+    }
+
+    /// The same message for any number of receivers and for later: in the block of `spare`, if nobody
+    /// else has that and it is neither too short nor much too long, else in a block of its own.
+    #[must_use]
+    pub fn share_in(&mut self, spare: Option<Frame>) -> Frame {
+        let start = usize::from(self.start);
+        let bytes = self.bytes.get(start..).unwrap_or_default();
+        let len = bytes.len();
+        if let Some(mut frame) = spare
+            && (len..=len.saturating_mul(2).saturating_add(BLOCK_STEP)).contains(&frame.block.len())
+            && let Some(place) =
+                Arc::get_mut(&mut frame.block).and_then(|block| block.get_mut(..len))
+        {
+            place.copy_from_slice(bytes);
+            return Frame { len: len as u32, ..frame };
+        }
+        // Of a round length, so that the next message of about this length fits in.
+        let whole = self.bytes.len();
+        self.bytes.resize(start.saturating_add(len.next_multiple_of(BLOCK_STEP)), 0);
+        let frame = Frame { len: len as u32, ..self.share() };
+        self.bytes.truncate(whole);
+        frame
     }
 
     /// The buffer, to be used again.
@@ -119,8 +145,21 @@ impl OwnFrame {
 }
 
 /// A message for any number of receivers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame(Arc<[u8]>);
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// May be longer than the message.
+    block: Arc<[u8]>,
+    /// Of the message with its framing. A message is at most 256 MiB.
+    len: u32,
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Frame {}
 
 /// A message for many, who have it in common only if they must: whoever hands it out decides.
 #[derive(Debug)]
@@ -191,22 +230,36 @@ impl From<Frame> for Common {
 }
 
 impl Frame {
+    fn of(bytes: &[u8]) -> Self {
+        Self { block: Arc::from(bytes), len: bytes.len() as u32 }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.block.get(..self.len as usize).unwrap_or_default()
+    }
+
     /// Whether the two are one block, not only equal.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.block, &other.block)
+    }
+
+    /// The memory that it holds, in bytes.
+    #[must_use]
+    pub fn block_bytes(&self) -> usize {
+        self.block.len()
     }
 
     /// Header and payload.
     #[must_use]
     pub fn websocket(&self) -> &[u8] {
-        self.0.split_last().map_or(&[], |(_, bytes)| bytes)
+        self.bytes().split_last().map_or(&[], |(_, bytes)| bytes)
     }
 
     /// Payload and `\n`.
     #[must_use]
     pub fn line(&self) -> &[u8] {
-        self.0.get(self.header_bytes()..).unwrap_or_default()
+        self.bytes().get(self.header_bytes()..).unwrap_or_default()
     }
 
     /// The payload alone.
@@ -217,7 +270,7 @@ impl Frame {
 
     /// The header tells its own length (RFC 6455 §5.2, Payload length).
     fn header_bytes(&self) -> usize {
-        match self.0.get(1).map_or(0, |length| length & 0x7f) {
+        match self.block.get(1).map_or(0, |length| length & 0x7f) {
             126 => 4,
             127 => 10,
             _ => 2,
@@ -228,6 +281,39 @@ impl Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn own(text: &str) -> OwnFrame {
+        let mut draft = Draft::new(Vec::new());
+        draft.payload().extend_from_slice(text.as_bytes());
+        draft.finish(Opcode::Text)
+    }
+
+    #[test]
+    fn a_block_serves_again_when_nobody_else_has_it() {
+        let first = own(&"a".repeat(70)).share_in(None);
+        assert_eq!((first.payload().len(), first.block_bytes()), (70, 128));
+        assert_eq!(first, own(&"a".repeat(70)).share(), "the rest of the block is no part of it");
+        let place = first.block.as_ptr();
+        for (bytes, kept) in [(125, true), (40, true), (120, true), (1, false), (130, false)] {
+            let before = own(&"b".repeat(70)).share_in(None);
+            let place = before.block.as_ptr();
+            let text = "c".repeat(bytes);
+            let mut message = own(&text);
+            let after = message.share_in(Some(before));
+            assert_eq!(after.block.as_ptr() == place && kept, kept, "{bytes}");
+            for frame in [&after, &message.share()] {
+                assert_eq!(frame.payload(), text.as_bytes());
+                assert_eq!(frame.line(), format!("{text}\n").as_bytes());
+                assert_eq!(frame.websocket(), message.websocket());
+            }
+        }
+        let reader = first.clone();
+        let other = own("d").share_in(Some(first));
+        assert_ne!(other.block.as_ptr(), place, "somebody reads it");
+        assert_eq!(reader.payload(), "a".repeat(70).as_bytes());
+        let long = own(&"e".repeat(1000)).share_in(None);
+        assert!(own("f").share_in(Some(long)).block_bytes() < 100, "much too long");
+    }
 
     #[test]
     fn both_framings_of_every_length_form() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
 use super::words::{PasswordTask, Revoked, Word};
-use super::{Router, arrival, tokens};
+use super::{Router, arrival, revoked, tokens};
 use crate::auth::{Claims, Role, names, no_teams, refresh};
 use crate::base::id::{Id, UserId};
 use crate::guard::Limit;
@@ -92,6 +92,7 @@ pub(super) fn register(ask: &mut Ask<'_, '_>, request: &client::Register<'_>) ->
     }
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.announce(client.as_ref(), request.acks);
+    ask.session_mut()?.told_of_itself(client.clone());
     let step = Step::Register {
         username: Arc::from(request.username.as_str()),
         display_name: request.display_name.as_ref().map(|name| Arc::from(name.as_str())),
@@ -108,6 +109,7 @@ pub(super) fn bad_name(field: &'static str) -> Fault {
 pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outcome {
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.announce(client.as_ref(), request.acks);
+    ask.session_mut()?.told_of_itself(client.clone());
     let account: Box<str> = names::fold(&request.username).into();
     if !names::valid_username(&request.username)
         || !names::valid_password(request.password.expose())
@@ -174,8 +176,8 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.router.metrics.auth_failures.add(1);
             Err(invalid_credentials())
         }
-        (Step::Open { secret }, Event::Written(Written::SignedIn { user, session, .. })) => {
-            signed_in(ask, user, session, &secret)
+        (Step::Open { secret }, Event::Written(Written::SignedIn { user, session, role })) => {
+            signed_in(ask, user, session, role, &secret)
         }
         (Step::OldHash { old, new }, Event::Found(Found::Credentials(found))) => {
             let hash = found.map(|(_, hash)| hash);
@@ -201,7 +203,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         }
         (Step::Changed, Event::Written(Written::Revoked { sessions })) => {
             let user = ask.me()?;
-            tokens::cut(ask, Some(user), Revoked::Sessions(sessions), None);
+            revoked::cut(ask, Some(user), Revoked::Sessions(sessions), None);
             ask.ok_empty()
         }
         (_, Event::Hashed(None)) => Err(Fault::new(Code::Internal, "the password was not hashed")),
@@ -243,6 +245,7 @@ fn signed_in(
     ask: &mut Ask<'_, '_>,
     profile: Profile,
     session: Option<Id>,
+    role: Role,
     secret: &[u8; 32],
 ) -> Outcome {
     let Some(session) = session else {
@@ -252,6 +255,7 @@ fn signed_in(
         ask.router,
         ask.cx.now,
         &profile,
+        role,
         session,
         Id::new(ask.cx.now.unix_ms, &ask.cx.rng.bytes()),
     );
@@ -266,6 +270,7 @@ pub(super) fn local_claims(
     router: &Router,
     now: crate::base::now::Now,
     profile: &Profile,
+    role: Role,
     session: Id,
     jti: Id,
 ) -> Claims {
@@ -275,7 +280,7 @@ pub(super) fn local_claims(
         jti: Some(jti),
         iat: Some(now.unix_s()),
         exp: now.unix_s() + router.auth.access_s,
-        role: Role::User,
+        role,
         name: Some(Arc::clone(&profile.username)),
         teams: no_teams(),
     }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::ask::{Answer, Ask, Event, Outcome, Resumed, SignedIn, gone, unexpected};
 use super::channels::may_hear;
 use super::session::{Arriving, User, Who};
-use super::words::Word;
+use super::words::{Wish, Word};
 use super::{Router, Timer, executions, tokens};
 use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
 use crate::guard::Limit;
-use crate::handler::{Close, Context};
+use crate::handler::{Close, Context, Peer};
 use crate::hub::{AsChannel, Channel};
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
@@ -120,8 +120,12 @@ pub(super) fn replace_identity(
     }
     let after = expiry(cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
+    let serves = identity.role.serves();
     let before = std::mem::replace(&mut user.identity, identity);
     user.set_display_name(profile.display_name);
+    if !serves {
+        router.stop_serving(cx, id);
+    }
     drop_forbidden(router, cx, id, &before);
 }
 
@@ -190,7 +194,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
 
 /// The name of the cursor that is to be used.
 fn device(ask: &Ask<'_, '_>) -> Result<std::sync::Arc<str>, Fault> {
-    ask.session()?.stranger.as_ref().map(|stranger| stranger.wish.device()).ok_or_else(gone)
+    ask.session()?.stranger.as_ref().map(|stranger| stranger.announced.device()).ok_or_else(gone)
 }
 
 /// Subscribes to the chats; what changed since they were looked up comes on top. What is for the
@@ -210,14 +214,14 @@ fn listen(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
     if chats.is_empty() {
         return arrive(ask, step);
     }
-    let mut by_home: Vec<Vec<Channel>> = vec![Vec::new(); ask.router.homes.len()];
+    let mut by_home: Vec<Vec<Wish>> = vec![Vec::new(); ask.router.homes.len()];
     for channel in chats.into_iter().map(Channel::Room) {
         let added = ask.router.subscriptions.hold(&channel, id);
         if added.new {
             ask.session_mut()?.channels.push(added.number);
         }
         let home = ask.router.homes.of_channel(&channel);
-        by_home[usize::from(home.0)].push(channel);
+        by_home[usize::from(home.0)].push(Wish { channel, since: None });
     }
     by_home.iter().for_each(|channels| step.homes += usize::from(!channels.is_empty()));
     let call = ask.call(step);
@@ -242,8 +246,8 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let display_name = profile.display_name;
     session.who = Who::User(Box::new(User::new(identity, display_name, budget, expiry)));
     session.by_upgrade = false;
-    let (timer, wish) = match session.stranger.take() {
-        Some(stranger) => (stranger.timer, stranger.wish),
+    let (timer, announced) = match session.stranger.take() {
+        Some(stranger) => (stranger.timer, stranger.announced),
         None => Default::default(),
     };
     let numbers = session.channels.clone();
@@ -255,7 +259,7 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     }
     ask.router.metrics.users.add(1);
     ask.cx.limit(id, ask.router.config.message_bytes);
-    ask.router.open_inbox(ask.cx, id, wish, place.unwrap_or_default());
+    ask.router.open_inbox(ask.cx, id, announced, place.unwrap_or_default());
     reply(ask, tokens.as_ref())
 }
 
@@ -293,6 +297,7 @@ impl Router {
         let numbers = std::mem::take(&mut session.channels);
         self.local_users.remove(&user, id);
         self.unsubscribe_all(cx, id, numbers);
+        self.stop_serving(cx, id);
         let connection = Address { home: cx.here, connection: id };
         cx.tell(self.homes.of_user(&user), Word::Detach { user, connection });
     }
@@ -306,6 +311,7 @@ impl Router {
     ) {
         let mut by_home: Vec<Vec<(Channel, u64)>> = vec![Vec::new(); self.homes.len()];
         for number in numbers {
+            self.settle(cx, id, number);
             if let Some((channel, generation)) = self.subscriptions.remove(number, id) {
                 let home = self.homes.of_channel(&channel);
                 by_home[usize::from(home.0)].push((channel, generation));
@@ -316,6 +322,12 @@ impl Router {
                 cx.tell(LoopId(home as u16), Word::Unlisten { channels });
             }
         }
+    }
+
+    /// How long a client may take to authenticate.
+    pub(super) fn auth_timeout(&self, peer: Peer) -> Duration {
+        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
+        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
     }
 
     /// The time to authenticate runs while nothing is being worked on.

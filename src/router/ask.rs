@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::calls::words::Answer as CallAnswer;
 use super::session::{Session, User};
-use super::words::{CallRef, Done, Finished, Job, PasswordTask, Word};
+use super::words::{CallRef, Done, Finished, Heard, Job, PasswordTask, Word};
 use super::{Call, Router, Step, Timer};
 use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
 use crate::guard::rate::Budget;
 use crate::handler::Context;
-use crate::hub::channels::Position;
+use crate::hub::channels::{Page, Position};
 use crate::message::client::Verb;
 use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
@@ -41,8 +42,13 @@ pub(super) enum Event {
     Verified(bool),
     LoginMay(Option<std::time::Duration>),
     Attached(Option<Arc<Budget>>),
-    Listening(Vec<Position>),
-    Published(Position),
+    Listening(Vec<Heard>),
+    Page(Position, Box<Page>),
+    /// And whether it was there before.
+    Published(Position, bool),
+    Called(CallAnswer),
+    Served,
+    Told,
     /// The channel of an execution is listened to, and it stands so.
     Looked(Position, Option<Box<Execution>>),
     There,

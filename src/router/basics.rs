@@ -128,6 +128,9 @@ struct Explained {
     about: &'static str,
     needs: &'static str,
     parameters: Vec<Parameter>,
+    /// What the reply holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'static str>,
     example: &'static serde_json::value::RawValue,
 }
 
@@ -172,7 +175,9 @@ pub(super) fn help(ask: &mut Ask<'_, '_>, request: &client::Help<'_>) -> Outcome
         about: parameter.about,
     };
     let parameters = verb.parameters().iter().map(parameter).collect();
-    let verb = Explained { r#type: verb.word(), about: verb.about(), needs, parameters, example };
+    // Nothing to say of a reply that holds nothing.
+    let (about, data) = (verb.about(), verb.data().filter(|data| !data.is_empty()));
+    let verb = Explained { r#type: verb.word(), about, needs, parameters, data, example };
     ask.ok(&OneVerb { verb })
 }
 

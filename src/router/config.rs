@@ -1,6 +1,7 @@
 //! The limits of what is said, and the namespaces of channels. Sizes in bytes, times in milliseconds; `None` is no limit.
 
 use crate::hub::policy::Policies;
+use crate::router::calls::Calls;
 
 use crate::store::inbox::Bounds;
 
@@ -27,10 +28,15 @@ pub struct Config {
     pub inbox: Bounds,
     /// Executions that a team keeps (10,000). Effect: those that finished first go.
     pub executions_per_team: u32,
+    /// What the histories of all channels in memory may take (64 MiB). Effect: those that would end
+    /// first are forgotten.
+    pub history_bytes: usize,
     /// How long a worker may take (30 s). Effect: `storage_unavailable`.
     pub job_timeout_ms: u64,
     /// Whether errors say what to type instead.
     pub hints: bool,
+    /// Calls of backends.
+    pub calls: Calls,
     /// What is allowed and kept in each namespace of channels.
     pub policies: Policies,
 }
@@ -47,8 +53,10 @@ impl Default for Config {
             history_page: 300,
             inbox: Bounds::default(),
             executions_per_team: 10_000,
+            history_bytes: 64 * 1024 * 1024,
             job_timeout_ms: 30_000,
             hints: true,
+            calls: Calls::default(),
             policies: Policies::default(),
         }
     }

@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 use super::ask::{Answer, Ask, Outcome, not_authenticated};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
-use super::slots::{Lane, Waiting};
+use super::slots::{FREE, Lane, Waiting};
 use super::{
-    Router, accounts, basics, channels, chats, executions, messages, notifications, sending, tokens,
+    After, Echo, Router, accounts, admin, basics, calls, channels, chats, executions, messages,
+    notifications, sending, tokens,
 };
-use crate::base::id::{ConnectionId, LoopId};
+use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
 use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
-use crate::hub::ChannelRef;
 use crate::message::client::{Access, Rate, Request};
 use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
 use crate::message::fault::{Code, Fault};
@@ -74,6 +74,7 @@ impl Router {
     ) {
         let lane = self.lane(&decoded);
         let Some(session) = self.sessions.get_mut(id) else { return };
+        session.heard = cx.now.monotonic.into();
         if session.slots.is_empty() {
             self.stop_auth_timer(cx, id);
         }
@@ -99,31 +100,6 @@ impl Router {
         if session.is_full() && !session.paused {
             session.paused = true;
             cx.pause(id);
-        }
-    }
-
-    fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
-        match decoded {
-            Ok(Decoded {
-                request: Request::Message(_) | Request::Send(_) | Request::EventAck(_),
-                ..
-            }) => Lane::Store,
-            // With one loop every channel is at home here.
-            Ok(Decoded { request: Request::Publish(_) | Request::Typing(_), .. })
-                if self.homes.len() == 1 =>
-            {
-                Lane::Home(LoopId(0))
-            }
-            Ok(Decoded { request: Request::Publish(publish), .. }) => {
-                ChannelRef::parse(&publish.channel)
-                    .map_or(Lane::Alone, |channel| Lane::Home(self.homes.of_channel(&channel)))
-            }
-            Ok(Decoded { request: Request::Typing(typing), .. }) => {
-                crate::base::id::Id::parse(&typing.chat_id).map_or(Lane::Alone, |chat| {
-                    Lane::Home(self.homes.of_channel(&ChannelRef::Room(chat)))
-                })
-            }
-            Ok(_) | Err(_) => Lane::Alone,
         }
     }
 
@@ -210,13 +186,22 @@ impl Router {
                 draft.finish(Opcode::Text)
             }
         };
+        if slot == FREE {
+            session.slots.answer_free(&mut self.spares);
+            cx.send(id, Segment::Own(frame), Tag::REPLY);
+            return self.go_on(cx, id);
+        }
         session.slots.answer(slot, frame);
         while let Some(reply) = session.slots.pop(&mut self.spares) {
             cx.send(id, Segment::Own(reply), Tag::REPLY);
         }
         // Before anything that waited starts, which may publish too.
-        if let Some(super::Echo { channel, offset, frame, except }) = self.after_reply.take() {
-            self.publish_one(cx, &channel, offset, frame, except);
+        match self.after_reply.take() {
+            Some(After::Echo(Echo { channel, offset, frame, except })) => {
+                self.publish_one(cx, &channel, offset, frame, except);
+            }
+            Some(After::Missed(to, missed)) => self.send_missed(cx, to, missed),
+            None => {}
         }
         self.go_on(cx, id);
     }
@@ -372,6 +357,17 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::GetExecution(request) => executions::get_execution(ask, &request),
         Request::ListExecutions(request) => executions::list_executions(ask, &request),
         Request::MarkAllAsRead(_) => notifications::mark_all_as_read(ask),
+        Request::History(request) => channels::history(ask, &request),
+        Request::UiAction(request) => calls::ui_action(ask, &request),
+        Request::DataRequest(request) => calls::data_request(ask, &request),
+        Request::Command(request) => calls::command(ask, &request),
+        Request::Serve(request) => calls::serve(ask, &request),
+        Request::Stats(_) => admin::stats(ask),
+        Request::Connections(request) => admin::connections(ask, &request),
+        Request::Kick(request) => admin::kick(ask, &request),
+        Request::RevokeUser(request) => admin::revoke_user(ask, &request),
+        Request::SetRole(request) => admin::set_role(ask, &request),
+        Request::CallResult(request) => calls::call_result(ask, &request),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The edges of a connection: how it is let in, greeted, kept awake, and seen off.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::Router;
@@ -17,11 +19,13 @@ use crate::protocol::http::{Request, Response, percent_decode};
 use crate::protocol::websocket::Opcode;
 
 /// What the server calls itself.
-const SERVER: &str = concat!("stentor/", env!("CARGO_PKG_VERSION"));
+pub(super) const SERVER: &str = concat!("stentor/", env!("CARGO_PKG_VERSION"));
 /// The version of what is said, told in `hello`.
 const PROTOCOL: u32 = 1;
 /// What a token in the list of subprotocols begins with.
 const BEARER: &str = "bearer.";
+/// What is kept of the `User-Agent` of an upgrade.
+const USER_AGENT_BYTES_MAX: usize = 256;
 /// The longest token that is looked at.
 const TOKEN_BYTES_MAX: usize = 4096;
 
@@ -31,6 +35,7 @@ pub(super) struct Upgraded {
     connection: ConnectionId,
     token: Option<Box<str>>,
     codec: Option<Codec>,
+    user_agent: Option<Arc<str>>,
 }
 
 #[derive(Serialize)]
@@ -97,8 +102,13 @@ impl Router {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim().to_owned());
         let token = in_path.or(in_header).or(in_list.map(str::to_owned));
-        if token.is_some() || codec.is_some() {
-            self.upgrades.push(Upgraded { connection, token: token.map(Into::into), codec });
+        let user_agent = request.header_text("user-agent").map(|text| {
+            let end = text.floor_char_boundary(USER_AGENT_BYTES_MAX);
+            Arc::from(&text[..end])
+        });
+        if token.is_some() || codec.is_some() || user_agent.is_some() {
+            let token = token.map(Into::into);
+            self.upgrades.push(Upgraded { connection, token, codec, user_agent });
         }
         Ok(Accept { subprotocol: codec.map(Codec::subprotocol) })
     }
@@ -112,7 +122,7 @@ impl Router {
     ) {
         let session_id = Id::new(cx.now.unix_ms, &cx.rng.bytes());
         let auth = self.auth_timeout(opening.peer);
-        let session = Session::new(id, opening.peer, session_id, cx.now, auth);
+        let session = Session::new(id, opening, session_id, cx.now, auth);
         self.sessions.insert(id, session);
         cx.limit(id, self.config.unauthenticated_message_bytes);
         let upgraded = self.upgrades.iter().position(|upgraded| upgraded.connection == id);
@@ -126,7 +136,11 @@ impl Router {
         }
         self.greet(cx, id);
         self.start_auth_timer(cx, id);
-        if let Some(token) = upgraded.and_then(|upgraded| upgraded.token) {
+        let Some(upgraded) = upgraded else { return };
+        if let Some(session) = self.sessions.get_mut(id).filter(|_| upgraded.user_agent.is_some()) {
+            session.client.get_or_insert_default().user_agent = upgraded.user_agent;
+        }
+        if let Some(token) = upgraded.token {
             self.show_token(cx, id, &token);
         }
     }
@@ -258,6 +272,21 @@ impl Router {
         if self.sessions.get(id).is_some() {
             event(cx, id, server::PING, true, &serde_json::Map::new());
         }
+    }
+
+    /// The connection is no more.
+    pub(super) fn gone(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        self.leave(cx, id);
+        let Some(mut session) = self.sessions.remove(id) else { return };
+        self.drop_calls(cx, session.slots.take_calls());
+        if let Some(codec) = session.codec {
+            self.metrics.codecs.add_at(CodecName(codec), -1);
+        }
+        if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
+            cx.cancel_timer(timer);
+        }
+        let age = session.opened_at.elapsed(cx.now);
+        log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
     }
 
     /// The last words on lines: why, and when to come back.

@@ -4,17 +4,17 @@
 //! Who becomes or ceases to be a member travels with it, so that nothing after a removal reaches
 //! the removed, and everything after an arrival reaches the arrived.
 
+use super::Router;
 use super::ask::Event;
 use super::session::{Arriving, Who};
 use super::words::{Delivery, Done, Finished, Word, chat_of};
-use super::{Router, channels::Published};
 use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
-use crate::handler::{Class, Context, Tag};
+use crate::handler::{Context, Tag};
 use crate::hub::Channel;
 use crate::message::record::{ChatKind, RoomEvent};
 use crate::message::server;
-use crate::protocol::frame::{Common, Frame, OwnFrame};
+use crate::protocol::frame::{Common, Frame};
 use crate::protocol::websocket::Opcode;
 use crate::store::{Logged, Written};
 
@@ -26,7 +26,7 @@ impl Router {
     /// its channel; then whoever waits hears of it.
     pub(super) fn committed(&mut self, cx: &mut Context<'_, Self>, done: Done) {
         if let Finished::Kept(kept) = done.result {
-            return self.kept(cx, kept, done.by);
+            return self.spread(cx, kept, done.by);
         }
         let Finished::Written(Ok(written)) = &done.result else { return self.finished(cx, done) };
         match (written, chat_of(written)) {
@@ -83,6 +83,7 @@ impl Router {
             }
             Written::SignedIn { .. }
             | Written::Revoked { .. }
+            | Written::Granted
             | Written::Inbox(_)
             | Written::Execution(_) => {}
         }
@@ -134,13 +135,15 @@ impl Router {
         cx: &mut Context<'_, Self>,
         channel: &Channel,
         offset: u64,
-        frame: OwnFrame,
+        frame: Common,
         except: Option<Address>,
     ) {
         let here = cx.here;
         if self.channels.listeners(channel).any(|to| to != here) {
             let shared = frame.share();
-            cx.recycle(frame);
+            if let Common::Own(frame) = frame {
+                cx.recycle(frame);
+            }
             return self.publish(cx, channel, &[(offset, shared)], except);
         }
         self.hand_out_one(cx, channel, offset, frame, except);
@@ -208,9 +211,15 @@ impl Router {
         let Some(number) = self.subscriptions.number(channel) else { return };
         let here = cx.here;
         let except = except.filter(|except| except.home == here).map(|except| except.connection);
+        let mut frame = frame.into();
+        if self.subscriptions.parks(number) {
+            let shared = frame.share();
+            self.subscriptions.put_by(number, offset, &shared, except);
+            frame = Common::Shared(shared);
+        }
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
-        let tag = Tag { channel: number, offset, class: Class::Kick };
+        let tag = Tag { channel: number, offset, class: self.class(number) };
         if self.subscriptions.all_new(number) {
             return cx.broadcast(receivers, except, frame, tag);
         }
@@ -261,28 +270,6 @@ impl Router {
                 self.unsubscribe_all(cx, id, vec![number]);
             }
         }
-    }
-
-    /// At the home of a channel: a publication from another loop is numbered, answered, delivered.
-    pub(super) fn publish_for(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        publication: super::words::Publication,
-    ) {
-        let super::words::Publication { call, by, channel, event, payload, sender, echo } =
-            publication;
-        let position = self.channels.number(&channel, cx.now.monotonic, cx.rng);
-        let json = crate::message::json::Payload::Json(crate::message::json::Json::new(&payload));
-        let published = Published {
-            channel: &channel,
-            event: &event,
-            payload: &json,
-            position: position.clone(),
-        };
-        let frame = published.encode(cx, &sender);
-        let offset = position.offset;
-        cx.tell(call.home, Word::Published { call: call.key, position });
-        self.publish_one(cx, &channel, offset, frame, super::channels::except(by, echo));
     }
 
     /// At the home of a channel: an event without a number.

@@ -11,15 +11,15 @@ use serde_json::value::RawValue;
 
 use super::Router;
 use super::ask::{Ask, Event, Outcome, gone, not_found, unexpected};
-use super::channels::{forbidden, release_or_drop, take};
+use super::channels::{end, enter, forbidden, stand};
 use super::dispatch::too_long;
 use super::words::{CallRef, Looked, Publication, Word};
 use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::handler::Context;
-use crate::hub::Channel;
-use crate::hub::channels::Position;
+use crate::hub::channels::{Position, Since};
 use crate::hub::policy::Right;
+use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
 use crate::message::execution::{EXECUTION_UPDATE, Execution, Status, is_id};
 use crate::message::fault::{Code, Fault};
@@ -37,7 +37,7 @@ pub(super) enum Step {
     /// Those of a team.
     List,
     /// How it stands, from where its events come. Whether the subscription is new.
-    Look { channel: Channel, since: Option<(u64, Box<str>)>, new: bool },
+    Look { channel: Channel, since: Option<Box<Since>>, new: bool },
 }
 
 impl From<Step> for super::Step {
@@ -143,23 +143,24 @@ pub(super) fn is_of(channel: &Channel) -> bool {
 
 /// Whether the team of an execution decides who may listen to its channel, as it does unless the
 /// namespace is configured otherwise.
-pub(super) fn decides(ask: &Ask<'_, '_>, channel: &Channel) -> bool {
+pub(super) fn decides(ask: &Ask<'_, '_>, channel: ChannelRef<'_>) -> bool {
     let policy = ask.router.config.policies.of(NAMESPACE);
-    is_of(channel) && policy.is_some_and(|policy| policy.subscribe == Right::Member)
+    matches!(channel, ChannelRef::Named(name) if name.starts_with("execution:"))
+        && policy.is_some_and(|policy| policy.subscribe == Right::Member)
 }
 
 /// Subscribes to an execution.
 pub(super) fn subscribe(
     ask: &mut Ask<'_, '_>,
     channel: Channel,
-    since: Option<(u64, Box<str>)>,
+    since: Option<Box<Since>>,
 ) -> Outcome {
     let name = channel.to_string();
     let id = name.split_once(':').map_or("", |(_, id)| id);
     if !is_id(id) {
         return Err(forbidden());
     }
-    let new = take(ask, &channel)?;
+    let new = enter(ask, &channel, true)?;
     let write = ExecutionWrite::Look { id: Arc::from(id) };
     ask.write(Write::Execution(write), Step::Look { channel, since, new })
 }
@@ -206,7 +207,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.ok(&List { executions: &executions, more })
         }
         (Step::Look { channel, since, .. }, Event::Looked(position, state)) => {
-            subscribed(ask, &channel, since.as_ref(), &position, state.as_deref())
+            subscribed(ask, &channel, since.is_some(), &position, state.as_deref())
         }
         (_, event) => Err(unexpected(&event)),
     }
@@ -215,37 +216,24 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
 fn subscribed(
     ask: &mut Ask<'_, '_>,
     channel: &Channel,
-    since: Option<&(u64, Box<str>)>,
+    since: bool,
     position: &Position,
     state: Option<&Execution>,
 ) -> Outcome {
     let identity = &ask.user()?.identity;
     let seen = state.is_some_and(|state| may_see(identity, &state.team_id));
     let allowed = seen || identity.role.serves();
-    release_or_drop(ask.router, ask.cx, ask.connection, channel, allowed);
     if !allowed {
+        end(ask.router, ask.cx, ask.connection, channel);
         return Err(forbidden());
     }
+    stand(ask, channel, position.offset);
     let name = channel.to_string();
     let (offset, epoch) = (position.offset, &*position.epoch);
     // What was missed is in the state, whatever it was.
-    let recovered = since.map(|_| true);
+    let recovered = since.then_some(true);
     let (channel, events, more) = (name.as_str(), &[][..], false);
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state })
-}
-
-/// A request that ends otherwise leaves no subscription behind.
-pub(super) fn fault(
-    router: &mut Router,
-    cx: &mut Context<'_, Router>,
-    connection: ConnectionId,
-    step: &Step,
-    fault: Fault,
-) -> Fault {
-    if let Step::Look { channel, new, .. } = step {
-        release_or_drop(router, cx, connection, channel, !new);
-    }
-    fault
 }
 
 impl Router {
@@ -261,7 +249,8 @@ impl Router {
         match written {
             ExecutionWritten::Looked { id, execution } => {
                 let (channel, now) = (channel(id), cx.now.monotonic);
-                let (generation, position) = self.channels.listen(&channel, call.home, now, cx.rng);
+                let (generation, position, _) =
+                    self.channels.listen(&channel, call.home, None, now, cx.rng);
                 let execution = execution.clone().map(Box::new);
                 let key = call.key;
                 let looked = Looked { call: key, channel, generation, position, execution };
@@ -282,12 +271,31 @@ impl Router {
                         payload: payload.as_str().into(),
                         sender: sender.clone(),
                         echo: false,
+                        client_id: None,
                         channel,
                     };
                     self.publish_by_home(cx, publication);
                 }
                 true
             }
+        }
+    }
+
+    /// Nothing came of a request to subscribe: what was subscribed before is as it was.
+    pub(super) fn not_watched(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        step: &Step,
+    ) {
+        let Step::Look { channel, new, .. } = step else { return };
+        if *new {
+            return end(self, cx, id, channel);
+        }
+        let Some(number) = self.subscriptions.number(channel) else { return };
+        if let Some(parked) = self.subscriptions.release(number, id) {
+            let missed = self.unpark(id, number, *parked, 0);
+            self.send_missed(cx, id, missed);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What other loops say: the home of users, accounts and channels answers, the others listen.
 
 use super::ask::Event;
-use super::words::Word;
+use super::words::{Heard, Wish, Word};
 use super::{Router, Step};
 use crate::base::arena::Key;
 use crate::base::id::LoopId;
@@ -27,12 +27,23 @@ impl Router {
             Word::LoginMay { call, wait } => self.hear_event(cx, call, Event::LoginMay(wait)),
             Word::LoggedIn { peer, account } => self.logins.succeeded(peer, &account),
             Word::Listen { call, channels } => {
-                let listen = |channel| {
-                    let (generation, position) = self.channels.listen(&channel, from, now, cx.rng);
-                    (channel, generation, position)
+                let limit = self.config.history_page as usize;
+                let listen = |Wish { channel, since }: Wish| {
+                    let since = since.as_deref().map(|since| (since, limit));
+                    let (generation, position, page) =
+                        self.channels.listen(&channel, from, since, now, cx.rng);
+                    Heard { channel, generation, position, page: page.map(Box::new) }
                 };
                 let channels = channels.into_iter().map(listen).collect();
                 cx.tell(from, Word::Listening { call: call.key, channels });
+            }
+            Word::History { call, channel, since, limit } => {
+                let (since, limit) = (since.as_deref(), limit as usize);
+                let (position, page) = self.channels.history(&channel, since, limit, now, cx.rng);
+                cx.tell(from, Word::Page { call: call.key, position, page: Box::new(page) });
+            }
+            Word::Page { call, position, page } => {
+                self.hear_event(cx, call, Event::Page(position, page));
             }
             Word::Listening { call, channels } => self.listening(cx, from, call, channels),
             Word::Unlisten { channels } => {
@@ -41,8 +52,8 @@ impl Router {
                 }
             }
             Word::Publish(publication) => self.publish_for(cx, *publication),
-            Word::Published { call, position } => {
-                self.hear_event(cx, call, Event::Published(position));
+            Word::Published { call, position, duplicate } => {
+                self.hear_event(cx, call, Event::Published(position, duplicate));
             }
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
@@ -50,6 +61,8 @@ impl Router {
             Word::Inbox(parcel) => self.hand_over(cx, &parcel),
             Word::Broadcast(broadcast) => self.broadcast(cx, *broadcast),
             Word::Written { call, written } => self.written(cx, call, *written),
+            Word::Admin(word) => self.hear_admin_word(cx, *word),
+            Word::Backend(word) => self.hear_call_word(cx, *word),
             Word::Revoked { user, which, except } => {
                 self.revoked(cx, user.as_ref(), &which, except);
             }
@@ -67,14 +80,12 @@ impl Router {
         cx: &mut Context<'_, Self>,
         from: LoopId,
         call: Key,
-        channels: Vec<(crate::hub::Channel, u64, crate::hub::channels::Position)>,
+        channels: Vec<Heard>,
     ) {
-        let mut positions = Vec::with_capacity(channels.len());
         let mut deserted = Vec::new();
-        for (channel, generation, position) in channels {
-            positions.push(position);
-            if !self.subscriptions.heard(&channel, generation) {
-                deserted.push((channel, generation));
+        for Heard { channel, generation, .. } in &channels {
+            if !self.subscriptions.heard(channel, *generation) {
+                deserted.push((channel.clone(), *generation));
             }
         }
         if !deserted.is_empty() {
@@ -87,7 +98,7 @@ impl Router {
         {
             return;
         }
-        self.hear_event(cx, call, Event::Listening(positions));
+        self.hear_event(cx, call, Event::Listening(channels));
     }
 
     /// A loop has said which users are there.

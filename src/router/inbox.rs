@@ -39,7 +39,7 @@ pub(super) const NOBODY: Key = Key { slot: u32::MAX, generation: 0 };
 
 /// What a client said of its inbox before its user was known.
 #[derive(Debug, Default)]
-pub(super) struct Wish {
+pub(super) struct Announced {
     /// None: the default device.
     pub(super) device: Option<Arc<str>>,
     /// Whether only `event_ack` moves the cursor.
@@ -48,7 +48,7 @@ pub(super) struct Wish {
     pub(super) seen: u64,
 }
 
-impl Wish {
+impl Announced {
     /// The name of the cursor.
     pub(super) fn device(&self) -> Arc<str> {
         self.device.clone().unwrap_or_else(|| Arc::from(DEFAULT_DEVICE))
@@ -89,8 +89,8 @@ impl Session {
     pub(super) fn announce(&mut self, client: Option<&ClientInfo>, acks: Option<bool>) {
         if let Some(stranger) = &mut self.stranger {
             let device = client.and_then(|client| client.client_id.clone());
-            stranger.wish.device = device.filter(|id| !id.is_empty());
-            stranger.wish.acks = acks.unwrap_or(false);
+            stranger.announced.device = device.filter(|id| !id.is_empty());
+            stranger.announced.acks = acks.unwrap_or(false);
         }
     }
 
@@ -162,7 +162,7 @@ const fn tag(offset: u64, critical: bool) -> Tag {
 
 impl Router {
     /// At the home of users: what went into their inboxes is sent to the loops of their connections.
-    pub(super) fn kept(
+    pub(super) fn spread(
         &mut self,
         cx: &mut Context<'_, Self>,
         kept: Vec<Kept>,
@@ -200,7 +200,7 @@ impl Router {
         for id in connections {
             let Some(session) = self.sessions.get_mut(id) else { continue };
             if let Some(stranger) = &mut session.stranger {
-                stranger.wish.seen = stranger.wish.seen.max(parcel.offset);
+                stranger.announced.seen = stranger.announced.seen.max(parcel.offset);
             }
             if let Some(course) = session.course_mut()
                 && let Phase::Reading(more) | Phase::Sending(more) = &mut course.phase
@@ -231,13 +231,13 @@ impl Router {
         &mut self,
         cx: &mut Context<'_, Self>,
         id: ConnectionId,
-        wish: Wish,
+        announced: Announced,
         place: Place,
     ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(user) = session.user_mut() else { return };
         user.next = place.cursor + 1;
-        let Wish { device, acks, seen } = wish;
+        let Announced { device, acks, seen } = announced;
         if device.is_some() || acks {
             let course = session.make_course();
             (course.device, course.acks) = (device, acks);

@@ -16,6 +16,7 @@ impl Router {
                 assert!(self.local_users.connections(user).contains(&id), "{id:?} is known");
             }
         }
+        self.backends.check();
         for (key, call) in self.calls.iter() {
             assert!(call.step.is_some(), "call {key:?} waits for something");
         }

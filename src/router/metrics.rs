@@ -88,7 +88,7 @@ rows! {
         messages: Counter = "stentor_chat_messages_total",
         /// Retries of chat messages that had been stored before.
         duplicates: Counter = "stentor_chat_duplicates_total",
-        /// Publications to channels that are kept in memory.
+        /// Publications to channels.
         publications: Counter = "stentor_publications_total",
         /// Events of `send` and of notifications, one for each user.
         inbox_events: Counter = "stentor_inbox_events_total",
@@ -108,6 +108,12 @@ rows! {
         executions: Counter = "stentor_execution_updates_total",
         /// Events sent to everyone connected.
         broadcasts: Counter = "stentor_broadcasts_total",
+        /// Retries of publications that are remembered.
+        publication_duplicates: Counter = "stentor_publication_duplicates_total",
+        /// What the histories of channels in memory take.
+        history_bytes: Gauge = "stentor_history_bytes",
+        /// Publications forgotten before their time, because histories took too much.
+        history_evicted: Counter = "stentor_history_evicted_total",
         /// Events handed to connections.
         deliveries: Counter = "stentor_deliveries_total",
         /// Connections that did not authenticate in time.

@@ -1,14 +1,16 @@
 //! The messaging server as a [`Handler`]: sessions in, replies and events out.
 //!
 //! `dispatch.rs` takes a message apart and finds the handler of each verb; the handlers are one
-//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `basics`), each with the
+//! file per topic (`accounts`, `tokens`, `chats`, `messages`, `channels`, `calls`, `basics`), each with the
 //! completions of what it has to wait for. `events.rs` is where a commit or a publication becomes
 //! events; `words.rs` lists what loops and workers are told.
 
 mod accounts;
+pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
+pub mod calls;
 mod channels;
 mod chats;
 mod config;
@@ -20,20 +22,24 @@ mod homes;
 mod inbox;
 mod inbox_log;
 mod invariants;
+mod lanes;
 mod messages;
 mod metrics;
 mod notifications;
 mod parts;
+mod queues;
+mod revoked;
 mod sending;
 mod session;
 mod slots;
 mod tokens;
+mod waiting;
 pub mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use calls::Calls;
 pub use config::Config;
 pub use metrics::Metrics;
 pub use parts::Parts;
@@ -42,14 +48,14 @@ pub use words::{Done, Job, Word};
 use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId, UserId};
-use crate::base::timer::TimerId;
+use crate::base::now::Now;
 use crate::codec::protobuf;
 use crate::guard;
 use crate::guard::login::Logins;
 use crate::guard::origin::Origins;
 use crate::guard::rate::{Budget, Budgets};
 use crate::handler::{
-    Accept, Close, Context, Door, Endpoints, Handler, Kind, Message, Opening, Upgrade,
+    Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
 use crate::hub::channels::Channels;
@@ -57,13 +63,12 @@ use crate::hub::homes::Homes;
 use crate::hub::revocations::Revocations;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
-use crate::message::client::Verb;
 use crate::metrics::Registry;
-use crate::protocol::frame::OwnFrame;
+use crate::protocol::frame::{Common, Draft, Frame, OwnFrame};
 use crate::protocol::http::{Request, Response};
-use ask::Event;
 use session::Sessions;
 use slots::Spares;
+use waiting::{Call, Step};
 
 /// The messaging server on one loop.
 pub struct Router {
@@ -78,8 +83,8 @@ pub struct Router {
     sessions: Sessions,
     spares: Spares,
     calls: Arena<Call>,
-    /// The event of a publication whose reply goes out first.
-    after_reply: Option<Echo>,
+    /// What follows the reply that goes out now.
+    after_reply: Option<After>,
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
@@ -91,6 +96,8 @@ pub struct Router {
     logins: Logins,
     /// Of inboxes, by user and device: those that moved and are not stored yet.
     cursors: BTreeMap<(UserId, Arc<str>), u64>,
+    backends: calls::Backends,
+    registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
 }
@@ -101,44 +108,23 @@ impl std::fmt::Debug for Router {
     }
 }
 
+/// What follows a reply.
+#[derive(Debug)]
+enum After {
+    /// The event of what was published.
+    Echo(Echo),
+    /// What this connection missed.
+    Missed(ConnectionId, Vec<(Tag, Frame)>),
+}
+
 /// A publication that was numbered and answered; its event follows the answer.
 #[derive(Debug)]
 struct Echo {
     channel: Channel,
     offset: u64,
-    frame: OwnFrame,
+    frame: Common,
     /// Whom it does not reach.
     except: Option<Address>,
-}
-
-/// A request that waits.
-#[derive(Debug)]
-struct Call {
-    connection: ConnectionId,
-    slot: u64,
-    verb: Verb,
-    request_id: Option<Box<str>>,
-    /// Taken while its handler runs.
-    step: Option<Step>,
-    timer: Option<TimerId>,
-}
-
-/// Where a request stands that waits: each topic has its own.
-#[derive(Debug)]
-enum Step {
-    Account(accounts::Step),
-    Arrival(Box<arrival::Step>),
-    Basic(basics::Step),
-    Channel(channels::Step),
-    InboxLog(inbox_log::Step),
-    Chat(chats::Step),
-    Execution(executions::Step),
-    Message(messages::Step),
-    Notification(notifications::Step),
-    Sending(sending::Step),
-    /// Not of a request: the inbox of this user is being read for the connection.
-    CatchUp(UserId),
-    Token(tokens::Step),
 }
 
 /// Deadlines of the router.
@@ -150,6 +136,8 @@ pub enum Timer {
     Expiry(ConnectionId),
     /// Something took too long.
     Call(Key),
+    /// A backend took too long.
+    Backend(Key),
     /// Cursors of inboxes are to be stored.
     Cursors,
 }
@@ -159,7 +147,11 @@ impl Router {
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
         let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
+        let share = config.history_bytes / homes.len().max(1);
+        let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         Self {
+            subscriptions: Subscriptions::new(seed, &config.policies),
             config,
             auth,
             homes,
@@ -172,14 +164,15 @@ impl Router {
             calls: Arena::new(),
             after_reply: None,
             upgrades: Vec::new(),
-            subscriptions: Subscriptions::new(seed),
             revocations: Revocations::new(seed),
-            channels: Channels::new(seed, homes.len()),
+            channels,
             local_users: LocalUsers::new(seed),
             user_homes: UserHomes::new(seed),
             budgets: Budgets::new(&guard),
             logins: Logins::new(&guard, seed),
+            backends,
             guard,
+            registry: registry.clone(),
             cursors: BTreeMap::new(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
@@ -196,7 +189,11 @@ impl Router {
     /// be left when everybody has gone.
     #[must_use]
     pub fn residue(&self) -> usize {
-        self.subscriptions.len() + self.local_users.len() + self.sessions.len() + self.calls.len()
+        self.subscriptions.len()
+            + self.local_users.len()
+            + self.sessions.len()
+            + self.calls.len()
+            + self.backends.len()
     }
 }
 
@@ -272,29 +269,20 @@ impl Handler for Router {
     }
 
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        self.leave(cx, id);
-        if let Some(session) = self.sessions.remove(id) {
-            if let Some(codec) = session.codec {
-                self.metrics.codecs.add_at(metrics::CodecName(codec), -1);
-            }
-            if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
-                cx.cancel_timer(timer);
-            }
-            let age = session.opened_at.elapsed(cx.now);
-            log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
-        }
+        self.gone(cx, id);
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Timer) {
         match timer {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
+            Timer::Backend(key) => self.call_is_late(cx, key),
+            Timer::Cursors => self.save_cursors(cx),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);
                 self.fail_call(cx, key, fault);
             }
-            Timer::Cursors => self.save_cursors(cx),
         }
     }
 
@@ -311,85 +299,11 @@ impl Handler for Router {
         self.endpoints.draining();
     }
 
+    fn gap(&mut self, now: Now, gap: &Gap, draft: Draft) -> Option<OwnFrame> {
+        self.write_gap(now, gap, draft)
+    }
+
     fn check_invariants(&self) {
         self.check();
-    }
-}
-
-impl Router {
-    /// Hands an event to the request that waits for it; it may be gone.
-    fn hear_event(&mut self, cx: &mut Context<'_, Self>, key: Key, event: Event) {
-        let call = self.take_call(cx, key);
-        let Some(Call { connection, slot, verb, request_id, step: Some(step), .. }) = call else {
-            return tokens::unattended(self, cx, None, event);
-        };
-        if let Step::CatchUp(whose) = &step {
-            return self.caught_up(cx, connection, whose, Some(event));
-        }
-        if self.sessions.get(connection).is_none() {
-            return tokens::unattended(self, cx, Some(&step), event);
-        }
-        let request_id = request_id.as_deref();
-        let mut ask = ask::Ask { router: self, cx, connection, slot, verb, request_id };
-        let outcome = match step {
-            Step::Account(step) => accounts::go_on(&mut ask, step, event),
-            Step::Arrival(step) => arrival::go_on(&mut ask, *step, event),
-            Step::Basic(step) => basics::go_on(&mut ask, step, event),
-            Step::Channel(step) => channels::go_on(&mut ask, step, event),
-            Step::InboxLog(step) => inbox_log::go_on(&mut ask, step, event),
-            Step::Chat(step) => chats::go_on(&mut ask, step, event),
-            Step::Execution(step) => executions::go_on(&mut ask, step, event),
-            Step::Message(step) => messages::go_on(&mut ask, step, event),
-            Step::Notification(step) => notifications::go_on(&mut ask, step, event),
-            Step::Sending(step) => sending::go_on(&mut ask, step, event),
-            Step::CatchUp(_) => return,
-            Step::Token(step) => tokens::go_on(&mut ask, step, event),
-        };
-        self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
-    }
-
-    /// A request that waited gets an error.
-    fn fail_call(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        key: Key,
-        fault: crate::message::fault::Fault,
-    ) {
-        if let Some(Call { step: Some(Step::Arrival(step)), .. }) = self.calls.get(key)
-            && step.goes_on_after(&fault)
-        {
-            return self.hear_event(cx, key, Event::Unstored);
-        }
-        let Some(call) = self.take_call(cx, key) else { return };
-        if let Some(Step::CatchUp(whose)) = &call.step {
-            return self.caught_up(cx, call.connection, whose, None);
-        }
-        let fault = match &call.step {
-            Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
-            Some(Step::Account(step)) => accounts::fault(step, fault),
-            Some(Step::Execution(step)) => {
-                executions::fault(self, cx, call.connection, step, fault)
-            }
-            Some(Step::Message(step)) => messages::fault(step, fault),
-            _ => fault,
-        };
-        if matches!(call.step, Some(Step::Arrival(_))) {
-            self.leave(cx, call.connection);
-        }
-        let request_id = call.request_id.as_deref();
-        self.conclude(cx, call.connection, call.slot, call.verb.word(), request_id, Err(fault));
-    }
-
-    fn take_call(&mut self, cx: &mut Context<'_, Self>, key: Key) -> Option<Call> {
-        let call = self.calls.remove(key)?;
-        if let Some(timer) = call.timer {
-            cx.cancel_timer(timer);
-        }
-        Some(call)
-    }
-
-    fn auth_timeout(&self, peer: crate::handler::Peer) -> Duration {
-        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
-        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::{UNANSWERED_MAX, WAITING_BYTES_MAX};
-use super::inbox::{Course, Wish};
+use super::inbox::{Announced, Course};
 use super::slots::{Slots, Waiting};
 use crate::auth::Identity;
 use crate::base::id::{ConnectionId, Id, UserId};
@@ -12,8 +12,8 @@ use crate::base::now::{Moment, Now};
 use crate::base::timer::TimerId;
 use crate::codec::Codec;
 use crate::guard::rate::Budget;
-use crate::handler::{Close, Peer};
-use crate::message::record::{Profile, UserCard};
+use crate::handler::{Close, Door, Opening, Peer};
+use crate::message::record::{ClientInfo, Profile, UserCard};
 
 /// Who is on a connection.
 #[derive(Debug)]
@@ -84,11 +84,17 @@ pub(super) struct Session {
     /// Of its connection.
     generation: u32,
     pub(super) peer: Peer,
+    pub(super) door: Door,
+    pub(super) encrypted: bool,
     /// How it speaks; not known before the first data frame of a WebSocket without a subprotocol.
     pub(super) codec: Option<Codec>,
     /// Shown to people and in logs.
     pub(super) id: Id,
     pub(super) opened_at: Moment,
+    /// When something was asked last.
+    pub(super) heard: Moment,
+    /// What the client says of itself, for administrators.
+    pub(super) client: Option<Box<Client>>,
     pub(super) who: Who,
     /// What counts until there is a user.
     pub(super) stranger: Option<Box<Stranger>>,
@@ -110,6 +116,15 @@ pub(super) struct Session {
     pub(super) by_upgrade: bool,
 }
 
+/// What a client says of itself.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    /// In its upgrade.
+    pub(super) user_agent: Option<Arc<str>>,
+    /// When it authenticated.
+    pub(super) info: Option<ClientInfo>,
+}
+
 /// What is counted of a connection without a user.
 #[derive(Debug, Default)]
 pub(super) struct Stranger {
@@ -120,7 +135,7 @@ pub(super) struct Stranger {
     /// The deadline that runs, and since when.
     pub(super) timer: Option<(TimerId, Moment)>,
     /// What it wants of the inbox of its user.
-    pub(super) wish: Wish,
+    pub(super) announced: Announced,
 }
 
 /// What few connections have at a time, kept out of the others.
@@ -141,13 +156,23 @@ impl Rare {
 }
 
 impl Session {
-    pub(super) fn new(of: ConnectionId, peer: Peer, id: Id, now: Now, auth: Duration) -> Self {
+    pub(super) fn new(
+        of: ConnectionId,
+        opening: &Opening,
+        id: Id,
+        now: Now,
+        auth: Duration,
+    ) -> Self {
         Self {
             generation: of.generation,
-            peer,
+            peer: opening.peer,
+            door: opening.door,
+            encrypted: opening.encrypted,
             codec: None,
             id,
             opened_at: now.monotonic.into(),
+            heard: now.monotonic.into(),
+            client: None,
             who: Who::Nobody,
             stranger: Some(Box::new(Stranger { left: auth, ..Stranger::default() })),
             channels: Vec::new(),
@@ -159,6 +184,13 @@ impl Session {
             finishing: false,
             quitting: false,
             by_upgrade: false,
+        }
+    }
+
+    /// What the client said of itself when it authenticated.
+    pub(super) fn told_of_itself(&mut self, info: Option<ClientInfo>) {
+        if info.is_some() {
+            self.client.get_or_insert_default().info = info;
         }
     }
 
@@ -300,6 +332,6 @@ mod tests {
     fn what_every_connection_has_does_not_grow_unseen() {
         // Both are blocks of the allocator; eight bytes more cost sixteen for each connection.
         assert!(size_of::<User>() <= 152, "{}", size_of::<User>());
-        assert!(size_of::<Session>() <= 136, "{}", size_of::<Session>());
+        assert!(size_of::<Session>() <= 152, "{}", size_of::<Session>());
     }
 }

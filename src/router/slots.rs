@@ -1,15 +1,17 @@
 //! The order of a connection (SPEC §3): requests take effect in order and are answered in order.
 //!
 //! Each unanswered request has a slot. One that may not start yet waits as text; one that is
-//! answered out of turn keeps its reply until those before it are answered.
+//! answered out of turn keeps its reply until those before it are answered. A call of a backend
+//! starts in its turn too, and then stands aside: it counts, and holds up nobody.
 
 use std::collections::VecDeque;
 
+use crate::base::arena::Key;
 use crate::base::id::LoopId;
 use crate::message::fault::Fault;
 use crate::protocol::frame::OwnFrame;
 
-/// What a request may overlap with: only requests of the same lane, and only these two have one.
+/// What a request may overlap with: only requests of the same lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     /// Starts when all before it are answered, and nothing starts before it is.
@@ -19,7 +21,12 @@ pub(super) enum Lane {
     /// `publish` and `typing`, which go to the home of their channel: its words keep their order,
     /// so the event of a publication cannot overtake the reply of an earlier one.
     Home(LoopId),
+    /// A call of a backend: starts when all before it are answered, and is answered when ready.
+    Free,
 }
+
+/// The number of every request of [`Lane::Free`] that has started.
+pub(super) const FREE: u64 = u64::MAX;
 
 /// A longer queue is not kept for the next connection.
 const QUEUE_KEPT: usize = 16;
@@ -69,6 +76,10 @@ struct Unanswered {
     queue: VecDeque<Slot>,
     waiting: usize,
     waiting_bytes: usize,
+    /// Requests of [`Lane::Free`] that have started.
+    free: usize,
+    /// Those of them that wait for a backend.
+    calls: Vec<Key>,
 }
 
 /// Empty queues for the next ones who ask something.
@@ -81,7 +92,7 @@ impl Unanswered {
     fn is_compatible(&self, before: usize, lane: Lane) -> bool {
         let mut ahead = self.queue.iter().take(before);
         match lane {
-            Lane::Alone => before == 0,
+            Lane::Alone | Lane::Free => before == 0,
             Lane::Store | Lane::Home(_) => ahead.all(|slot| match slot {
                 Slot::Waiting(_) => false,
                 Slot::Running(other) => *other == lane,
@@ -101,7 +112,13 @@ impl Unanswered {
         if !self.is_compatible(at, lane) {
             return None;
         }
-        let slot = std::mem::replace(self.queue.get_mut(at)?, Slot::Running(lane));
+        let slot = if lane == Lane::Free {
+            // It is the first.
+            self.free += 1;
+            self.queue.pop_front()?
+        } else {
+            std::mem::replace(self.queue.get_mut(at)?, Slot::Running(lane))
+        };
         let Slot::Waiting(request) = slot else { return None };
         self.waiting -= 1;
         self.waiting_bytes -= request.bytes();
@@ -111,7 +128,7 @@ impl Unanswered {
 
 impl Slots {
     pub(super) fn len(&self) -> usize {
-        self.unanswered.as_ref().map_or(0, |all| all.queue.len())
+        self.unanswered.as_ref().map_or(0, |all| all.queue.len() + all.free)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -128,23 +145,27 @@ impl Slots {
         self.unanswered.as_deref().is_none_or(may)
     }
 
-    fn push(&mut self, slot: Slot, spares: &mut Spares) -> &mut Unanswered {
-        let fresh = || spares.0.pop().unwrap_or_default();
-        let all = self.unanswered.get_or_insert_with(fresh);
-        all.queue.push_back(slot);
-        all
+    fn all(&mut self, spares: &mut Spares) -> &mut Unanswered {
+        self.unanswered.get_or_insert_with(|| spares.0.pop().unwrap_or_default())
     }
 
     /// A request starts now. Gives its number.
     pub(super) fn start(&mut self, lane: Lane, spares: &mut Spares) -> u64 {
-        self.push(Slot::Running(lane), spares);
-        self.first + self.len() as u64 - 1
+        let first = self.first;
+        let all = self.all(spares);
+        if lane == Lane::Free {
+            all.free += 1;
+            return FREE;
+        }
+        all.queue.push_back(Slot::Running(lane));
+        first + all.queue.len() as u64 - 1
     }
 
     /// A request waits for its turn.
     pub(super) fn wait(&mut self, request: Waiting, spares: &mut Spares) {
         let bytes = request.bytes();
-        let all = self.push(Slot::Waiting(request), spares);
+        let all = self.all(spares);
+        all.queue.push_back(Slot::Waiting(request));
         all.waiting += 1;
         all.waiting_bytes += bytes;
     }
@@ -152,7 +173,45 @@ impl Slots {
     /// Whether something was begun that is not answered yet.
     pub(super) fn is_running(&self) -> bool {
         let running = |slot: &Slot| matches!(slot, Slot::Running(_));
-        self.unanswered.as_ref().is_some_and(|all| all.queue.iter().any(running))
+        self.unanswered.as_ref().is_some_and(|all| all.free > 0 || all.queue.iter().any(running))
+    }
+
+    /// A request of [`Lane::Free`] waits for a backend.
+    pub(super) fn calls(&mut self, key: Key) {
+        if let Some(all) = &mut self.unanswered {
+            all.calls.push(key);
+        }
+    }
+
+    /// It does not any more.
+    pub(super) fn called(&mut self, key: Key) {
+        if let Some(all) = &mut self.unanswered {
+            all.calls.retain(|known| *known != key);
+        }
+    }
+
+    /// All that wait for a backend.
+    pub(super) fn take_calls(&mut self) -> Vec<Key> {
+        self.unanswered.as_mut().map(|all| std::mem::take(&mut all.calls)).unwrap_or_default()
+    }
+
+    /// A request of [`Lane::Free`] has its answer, which may go out at once.
+    pub(super) fn answer_free(&mut self, spares: &mut Spares) {
+        if let Some(all) = &mut self.unanswered {
+            debug_assert!(all.free > 0, "it was started");
+            all.free = all.free.saturating_sub(1);
+        }
+        self.give_back(spares);
+    }
+
+    /// A queue that nothing stands in is for whoever asks next.
+    fn give_back(&mut self, spares: &mut Spares) {
+        if let Some(done) = self.unanswered.take_if(|all| all.queue.is_empty() && all.free == 0)
+            && done.queue.capacity() <= QUEUE_KEPT
+            && spares.0.len() < SPARES_KEPT
+        {
+            spares.0.push(done);
+        }
     }
 
     /// The request has its answer.
@@ -173,13 +232,7 @@ impl Slots {
         }
         self.first += 1;
         let reply = all.queue.pop_front();
-        if all.queue.is_empty()
-            && let Some(done) = self.unanswered.take()
-            && done.queue.capacity() <= QUEUE_KEPT
-            && spares.0.len() < SPARES_KEPT
-        {
-            spares.0.push(done);
-        }
+        self.give_back(spares);
         match reply {
             Some(Slot::Ready(reply)) => Some(reply),
             _ => None,
@@ -188,7 +241,13 @@ impl Slots {
 
     /// The first request that waits, with its number, if its `lane` allows it to start now.
     pub(super) fn next(&mut self, lane: impl FnOnce(&Waiting) -> Lane) -> Option<(u64, Waiting)> {
-        let (at, request) = self.unanswered.as_mut()?.next(lane)?;
+        let all = self.unanswered.as_mut()?;
+        let before = all.queue.len();
+        let (at, request) = all.next(lane)?;
+        if all.queue.len() < before {
+            self.first += 1;
+            return Some((FREE, request));
+        }
         Some((self.first + at as u64, request))
     }
 
@@ -196,7 +255,8 @@ impl Slots {
         let Some(all) = &self.unanswered else { return };
         let waiting = |slot: &&Slot| matches!(slot, Slot::Waiting(_));
         assert_eq!(all.waiting, all.queue.iter().filter(waiting).count());
-        assert!(!all.queue.is_empty(), "an empty queue is given back");
+        assert!(!all.queue.is_empty() || all.free > 0, "an empty queue is given back");
+        assert!(all.calls.len() <= all.free, "only what is free calls");
         assert!(!matches!(all.queue.front(), Some(Slot::Ready(_))), "a ready reply goes out");
     }
 }
@@ -230,6 +290,11 @@ mod tests {
             (Lane::Store, home(0), false),
             (home(0), home(0), true),
             (home(0), home(1), false),
+            (Lane::Alone, Lane::Free, false),
+            (Lane::Store, Lane::Free, false),
+            (Lane::Free, Lane::Free, true),
+            (Lane::Free, Lane::Alone, true),
+            (Lane::Free, Lane::Store, true),
         ] {
             let mut slots = Slots::default();
             assert!(slots.may_start(next));
@@ -265,5 +330,34 @@ mod tests {
         slots.answer(d, reply("d"));
         assert_eq!(popped(&mut slots), ["d"]);
         assert!(slots.is_empty() && slots.waiting_bytes() == 0);
+    }
+    #[test]
+    fn a_free_request_starts_in_its_turn_and_then_holds_up_nobody() {
+        let mut slots = Slots::default();
+        let spares = &mut Spares::default();
+        let a = slots.start(Lane::Alone, spares);
+        slots.wait(Waiting::Object("call".into()), spares);
+        slots.wait(Waiting::Object("b".into()), spares);
+        assert!(slots.next(|_| Lane::Free).is_none(), "a comes first");
+        slots.answer(a, reply("a"));
+        assert_eq!(popped(&mut slots), ["a"]);
+        let (call, _) = slots.next(|_| Lane::Free).expect("it may start");
+        assert_eq!(call, FREE);
+        slots.check();
+        let (b, _) = slots.next(|_| Lane::Alone).expect("nothing is before it");
+        assert_eq!((b, slots.len()), (2, 2));
+        slots.answer(b, reply("b"));
+        assert_eq!(popped(&mut slots), ["b"]);
+        assert!(slots.is_running() && !slots.is_empty());
+        slots.check();
+        let again = slots.start(Lane::Free, spares);
+        slots.calls(Key { slot: 1, generation: 0 });
+        assert_eq!((again, slots.len()), (FREE, 2));
+        slots.called(Key { slot: 1, generation: 0 });
+        slots.answer_free(spares);
+        slots.answer_free(spares);
+        assert!(slots.is_empty() && !slots.is_running());
+        slots.check();
+        assert_eq!(slots.start(Lane::Alone, spares), 3, "numbers go on");
     }
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ask::{Ask, Event, Outcome, id, unexpected};
-use super::session::{Stranger, Who};
+use super::revoked::cut;
+use super::session::Stranger;
 use super::words::{Revoked, Word};
 use super::{Router, accounts, arrival};
-use crate::auth::{Claims, Identity, TokenError, refresh};
-use crate::base::id::{Address, ConnectionId, Id, UserId};
+use crate::auth::{Claims, Role, TokenError, refresh};
+use crate::base::id::{ConnectionId, Id};
 use crate::base::time::Timestamp;
 use crate::handler::{Close, Context};
 use crate::message::client;
-use crate::message::close::{OVERLOADED, REVOKED, TOKEN_EXPIRED, TOKEN_INVALID};
+use crate::message::close::{OVERLOADED, TOKEN_EXPIRED, TOKEN_INVALID};
 use crate::message::fault::{Code, Fault};
 use crate::message::record::{Profile, Session};
 use crate::store::{Found, Read, Write, Written};
@@ -43,8 +44,9 @@ impl From<Step> for super::Step {
 
 /// A token is shown: the user arrives, or the token is renewed in place.
 pub(super) fn auth(ask: &mut Ask<'_, '_>, request: &client::Auth<'_>) -> Outcome {
-    let client = accounts::client_info(request.client_info.as_ref())?;
-    ask.session_mut()?.announce(client.as_ref(), request.acks);
+    let info = accounts::client_info(request.client_info.as_ref())?;
+    ask.session_mut()?.announce(info.as_ref(), request.acks);
+    ask.session_mut()?.told_of_itself(info);
     let verdict = ask.router.tokens.verify(ask.cx.now, request.token.expose());
     let claims = verdict.map_err(|error| token_fault(ask, error))?;
     if let Some(user) = ask.session()?.user()
@@ -56,6 +58,7 @@ pub(super) fn auth(ask: &mut Ask<'_, '_>, request: &client::Auth<'_>) -> Outcome
         user: claims.sub.clone(),
         session: claims.sid,
         jti: claims.jti.map(|jti| Arc::from(jti.to_string())),
+        issued_s: claims.iat,
         now_ms: ask.cx.now.unix_ms,
     };
     ask.read(read, Step::Standing(Box::new(claims)))
@@ -154,9 +157,10 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         (Step::Admit(claims), Event::Written(Written::SignedIn { user, .. })) => {
             arrive(ask, &claims, user)
         }
-        (Step::Rotate { session, secret }, Event::Written(Written::SignedIn { user, .. })) => {
-            rotated(ask, user, session, &secret)
-        }
+        (
+            Step::Rotate { session, secret },
+            Event::Written(Written::SignedIn { user, role, .. }),
+        ) => rotated(ask, user, role, session, &secret),
         (Step::Logout { jti }, Event::Written(Written::Revoked { sessions })) => {
             let jti = jti.filter(|_| sessions.is_empty());
             leave(ask, jti.map_or(Revoked::Sessions(sessions), Revoked::Token))
@@ -172,6 +176,9 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
 }
 
 fn arrive(ask: &mut Ask<'_, '_>, claims: &Claims, profile: Profile) -> Outcome {
+    if claims.sid.is_none() && ask.router.revocations.covers(&claims.sub, claims.iat) {
+        return Err(revoked_fault(ask));
+    }
     let identity = claims.identity(Arc::clone(&profile.username));
     arrival::begin(ask, identity, profile, None)
 }
@@ -185,9 +192,15 @@ struct Renewed<'a> {
 
 /// The next refresh token is stored: the tokens go out, and the connection of that session lives
 /// on with the new one.
-fn rotated(ask: &mut Ask<'_, '_>, profile: Profile, session: Id, secret: &[u8; 32]) -> Outcome {
+fn rotated(
+    ask: &mut Ask<'_, '_>,
+    profile: Profile,
+    role: Role,
+    session: Id,
+    secret: &[u8; 32],
+) -> Outcome {
     let jti = ask.new_id();
-    let claims = accounts::local_claims(ask.router, ask.cx.now, &profile, session, jti);
+    let claims = accounts::local_claims(ask.router, ask.cx.now, &profile, role, session, jti);
     let token = issue(ask.router, &claims)?;
     let refresh_token = refresh::mint(session, secret);
     let same = ask.session()?.user().is_some_and(|user| user.identity.user == profile.id);
@@ -206,6 +219,7 @@ fn rotated(ask: &mut Ask<'_, '_>, profile: Profile, session: Id, secret: &[u8; 3
 fn leave(ask: &mut Ask<'_, '_>, which: Revoked) -> Outcome {
     let (user, here) = (ask.me()?, ask.address());
     cut(ask, Some(user), which, Some(here));
+    ask.router.end_calls(ask.cx, ask.connection);
     ask.router.leave(ask.cx, ask.connection);
     let auth = ask.router.auth_timeout(ask.session()?.peer);
     let stranger = Stranger { left: auth, ..Stranger::default() };
@@ -232,24 +246,6 @@ fn list(ask: &mut Ask<'_, '_>, sessions: &[Session]) -> Outcome {
     ask.ok(&List { sessions: sessions.iter().map(listed).collect() })
 }
 
-/// Who asked is gone, and what was revoked is revoked all the same.
-pub(super) fn unattended(
-    router: &Router,
-    cx: &mut Context<'_, Router>,
-    step: Option<&super::Step>,
-    event: Event,
-) {
-    let Event::Written(Written::Revoked { sessions }) = event else { return };
-    let which = match step {
-        Some(super::Step::Token(Step::Logout { jti: Some(jti) })) if sessions.is_empty() => {
-            Revoked::Token(*jti)
-        }
-        _ if sessions.is_empty() => return,
-        _ => Revoked::Sessions(sessions),
-    };
-    router.tell_all(cx, || Word::Revoked { user: None, which: which.clone(), except: None });
-}
-
 /// A token signed with our key.
 pub(super) fn issue(router: &Router, claims: &Claims) -> Result<String, Fault> {
     router.tokens.issue(claims).map_err(|error| {
@@ -264,23 +260,6 @@ pub(super) fn secret(ask: &mut Ask<'_, '_>) -> Result<[u8; 32], Fault> {
         log::error!("no random bytes: {error}");
         Fault::new(Code::Internal, "no token could be made")
     })
-}
-
-/// Every loop closes the connections whose session or token was revoked.
-pub(super) fn cut(
-    ask: &mut Ask<'_, '_>,
-    user: Option<UserId>,
-    which: Revoked,
-    except: Option<Address>,
-) {
-    if which == Revoked::Sessions(Vec::new()) {
-        return;
-    }
-    ask.router.tell_all(ask.cx, || Word::Revoked {
-        user: user.clone(),
-        which: which.clone(),
-        except,
-    });
 }
 
 /// A refresh token that was used before has cost its session: its connections go too.
@@ -318,69 +297,5 @@ pub(super) fn fault(
             fault
         }
         Step::Logout { .. } | Step::List | Step::Revoke => fault,
-    }
-}
-
-impl Router {
-    /// Closes the connections of this loop that a revocation means.
-    pub(super) fn revoked(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        user: Option<&UserId>,
-        which: &Revoked,
-        except: Option<Address>,
-    ) {
-        let ids = match which {
-            Revoked::Sessions(sessions) => sessions.as_slice(),
-            Revoked::Token(jti) => std::slice::from_ref(jti),
-        };
-        ids.iter().for_each(|id| self.revocations.insert(*id, cx.now.monotonic));
-        let means = |who: &Who| {
-            let identity = match who {
-                Who::User(user) => &user.identity,
-                Who::Arriving(arriving) => &arriving.0,
-                Who::Nobody => return false,
-            };
-            match which {
-                Revoked::Sessions(sessions) => {
-                    identity.session.is_some_and(|session| sessions.contains(&session))
-                }
-                Revoked::Token(jti) => identity.jti == Some(*jti),
-            }
-        };
-        let cut: Vec<_> = match user {
-            Some(user) => self
-                .local_users
-                .connections(user)
-                .iter()
-                .copied()
-                .filter(|id| self.sessions.get(*id).is_some_and(|session| means(&session.who)))
-                .collect(),
-            None => self
-                .sessions
-                .iter()
-                .filter(|(_, session)| means(&session.who))
-                .map(|(id, _)| id)
-                .collect(),
-        };
-        for connection in cut {
-            if except != Some(Address { home: cx.here, connection }) {
-                self.metrics.revoked.add(1);
-                cx.close(connection, Close::new(REVOKED, "the session was revoked"));
-            }
-        }
-    }
-
-    /// Whether what this identity rests on was revoked after it was looked up.
-    pub(super) fn was_revoked(&self, identity: &Identity) -> bool {
-        let ids = [identity.session, identity.jti];
-        ids.into_iter().flatten().any(|id| self.revocations.contains(id))
-    }
-
-    /// Says the same to every loop, this one included.
-    pub(super) fn tell_all(&self, cx: &mut Context<'_, Self>, word: impl Fn() -> Word) {
-        for to in self.homes.all() {
-            cx.tell(to, word());
-        }
     }
 }

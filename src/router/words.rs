@@ -1,25 +1,26 @@
 //! What loops say to each other, and what they have workers do: two closed lists.
 
 mod parcel;
+mod work;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use parcel::{Broadcast, Looked, Parcel};
+pub(super) use work::chat_of;
+pub use work::{Done, Finished, Job, PasswordTask, commit, hash, look_up};
 
-use crate::auth::Passwords;
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
-use crate::base::now::Now;
 use crate::guard::rate::Budget;
 use crate::hub::Channel;
-use crate::hub::channels::Position;
-use crate::hub::homes::Homes;
+use crate::hub::channels::{Page, Position, Since};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
-use crate::store::inbox::Kept;
-use crate::store::{self, Found, Read, Reader, Store, Write, Written};
+use crate::router::admin::words::AdminWord;
+use crate::router::calls::words::CallWord;
+use crate::store::Written;
 
 /// A request that waits for something, wherever that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,203 +29,6 @@ pub struct CallRef {
     pub home: LoopId,
     /// Which of that loop's calls.
     pub key: Key,
-}
-
-/// Work that blocks.
-#[derive(Debug)]
-pub enum Job {
-    /// Something to be stored, by the one writer.
-    Write {
-        /// Who waits for it.
-        call: CallRef,
-        /// Which connection caused it, and so does not get the event.
-        by: Address,
-        /// What.
-        write: Box<Write>,
-    },
-    /// Something to be looked up, by any reader.
-    Read {
-        /// Who waits for it.
-        call: CallRef,
-        /// What.
-        read: Box<Read>,
-    },
-    /// A password, by any hasher.
-    Password {
-        /// Who waits for it.
-        call: CallRef,
-        /// What to do with it.
-        task: PasswordTask,
-    },
-}
-
-/// What is done with a password. Nothing of it can be printed.
-pub enum PasswordTask {
-    /// Hash it.
-    Hash(Box<str>),
-    /// Compare it with a hash; without one the answer is no, and takes as long.
-    Verify(Box<str>, Option<Arc<str>>),
-}
-
-impl std::fmt::Debug for PasswordTask {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Hash(_) => "Hash(…)",
-            Self::Verify(..) => "Verify(…)",
-        })
-    }
-}
-
-/// What came of a job.
-#[derive(Debug)]
-pub struct Done {
-    /// Who waits for it.
-    pub call: CallRef,
-    /// Which connection caused it.
-    pub by: Option<Address>,
-    /// What.
-    pub result: Finished,
-}
-
-/// The ends of the three kinds of jobs.
-#[derive(Debug)]
-pub enum Finished {
-    /// Of a write.
-    Written(Result<Written, store::Error>),
-    /// Of a read.
-    Found(Result<Found, store::Error>),
-    /// Of hashing; none when the password cannot be hashed.
-    Hashed(Option<Arc<str>>),
-    /// Of comparing.
-    Verified(bool),
-    /// What connections of users hear of a write, all at home on one loop; the end of the write is
-    /// another [`Done`], and comes to whoever waits.
-    Kept(Vec<Kept>),
-    /// The queue of the workers is full.
-    Overloaded,
-}
-
-impl Job {
-    /// Who waits for it.
-    #[must_use]
-    pub const fn call(&self) -> CallRef {
-        match self {
-            Self::Write { call, .. } | Self::Read { call, .. } | Self::Password { call, .. } => {
-                *call
-            }
-        }
-    }
-
-    /// The end of a job that found no room with the workers.
-    #[must_use]
-    pub const fn overloaded(&self) -> Done {
-        Done { call: self.call(), by: None, result: Finished::Overloaded }
-    }
-}
-
-impl Done {
-    /// Which loop is to hear of it first: what goes into the log of a channel goes by its home, in
-    /// the order of commits; anything else goes to who waits.
-    #[must_use]
-    pub fn route(&self, homes: &Homes) -> LoopId {
-        match &self.result {
-            Finished::Written(Ok(written)) => match chat_of(written) {
-                Some(chat) => homes.of_channel(&Channel::Room(chat)),
-                None => match written {
-                    Written::Execution(written) => {
-                        homes.of_channel(&super::executions::channel(written.id()))
-                    }
-                    _ => self.call.home,
-                },
-            },
-            Finished::Kept(kept) => {
-                kept.first().map_or(self.call.home, |kept| homes.of_user(&kept.user))
-            }
-            _ => self.call.home,
-        }
-    }
-}
-
-/// The chat whose members may hear of it.
-#[must_use]
-pub(super) fn chat_of(written: &Written) -> Option<Id> {
-    match written {
-        Written::Chat { view, .. } => Some(view.chat.id),
-        Written::Left { chat, .. } | Written::Deleted { chat, .. } | Written::Read { chat, .. } => {
-            Some(*chat)
-        }
-        Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. }
-        | Written::Revoked { .. }
-        | Written::Inbox(_)
-        | Written::Execution(_) => None,
-    }
-}
-
-/// Commits a batch of writes and gives their ends in order; what is no write is left out. What went
-/// into inboxes is told before the end of its write, to the home of each user.
-pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>, homes: &Homes) -> Vec<Done> {
-    let (mut waiting, mut batch) = (Vec::new(), Vec::new());
-    for job in jobs {
-        if let Job::Write { call, by, write } = job {
-            waiting.push((call, by));
-            batch.push(*write);
-        }
-    }
-    let mut results = Vec::with_capacity(batch.len());
-    store.commit(now, &batch, &mut results);
-    debug_assert_eq!(results.len(), batch.len(), "one end for each write");
-    let mut ends = Vec::with_capacity(results.len());
-    for ((call, by), mut result) in waiting.into_iter().zip(results) {
-        if let Ok(Written::Inbox(written)) = &mut result {
-            let kept = by_home(written.take_kept(), homes);
-            ends.extend(kept.into_iter().filter(|kept| !kept.is_empty()).map(|kept| Done {
-                call,
-                by: Some(by),
-                result: Finished::Kept(kept),
-            }));
-        }
-        ends.push(Done { call, by: Some(by), result: Finished::Written(result) });
-    }
-    ends
-}
-
-fn by_home(kept: Vec<Kept>, homes: &Homes) -> Vec<Vec<Kept>> {
-    if kept.len() <= 1 {
-        return vec![kept];
-    }
-    let mut sorted = vec![Vec::new(); homes.len()];
-    for kept in kept {
-        sorted[usize::from(homes.of_user(&kept.user).0)].push(kept);
-    }
-    sorted
-}
-
-/// Does one read.
-pub fn look_up(reader: &mut dyn Reader, call: CallRef, read: &Read) -> Done {
-    Done { call, by: None, result: Finished::Found(reader.read(read)) }
-}
-
-/// Hashes or compares one password.
-pub fn hash(
-    passwords: &mut dyn Passwords,
-    salt: &[u8; 16],
-    call: CallRef,
-    task: PasswordTask,
-) -> Done {
-    let result = match task {
-        PasswordTask::Hash(password) => {
-            Finished::Hashed(passwords.hash(&password, salt).ok().map(Arc::from))
-        }
-        PasswordTask::Verify(password, Some(hash)) => {
-            Finished::Verified(passwords.verify(&password, &hash))
-        }
-        PasswordTask::Verify(password, None) => {
-            passwords.verify(&password, passwords.dummy());
-            Finished::Verified(false)
-        }
-    };
-    Done { call, by: None, result }
 }
 
 /// Events of a channel on their way to the subscribers of one loop.
@@ -261,6 +65,30 @@ pub struct Publication {
     pub sender: UserCard,
     /// Whether the publisher gets the event too.
     pub echo: bool,
+    /// The publisher's own id for it.
+    pub client_id: Option<Box<str>>,
+}
+
+/// A channel that a loop wants to hear.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Which.
+    pub channel: Channel,
+    /// What was seen of it, if what came after is wanted too.
+    pub since: Option<Box<Since>>,
+}
+
+/// A channel that a loop hears from now on.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// Which.
+    pub channel: Channel,
+    /// Of the loop's interest.
+    pub generation: u64,
+    /// Where it stands.
+    pub position: Position,
+    /// What was missed, if that was wanted.
+    pub page: Option<Box<Page>>,
 }
 
 /// Which connections of a user a revocation cuts.
@@ -270,6 +98,8 @@ pub enum Revoked {
     Sessions(Vec<Id>),
     /// Those of this token.
     Token(Id),
+    /// All of them; these are the sessions that were live, and this is why.
+    User(Vec<Id>, Arc<str>),
 }
 
 /// What one loop says to another.
@@ -328,14 +158,34 @@ pub enum Word {
         /// Who waits.
         call: CallRef,
         /// To what.
-        channels: Vec<Channel>,
+        channels: Vec<Wish>,
     },
     /// Back: from here on everything comes.
     Listening {
         /// Who waits.
         call: Key,
-        /// The generation of the interest, and where the channel stands.
-        channels: Vec<(Channel, u64, Position)>,
+        /// What it hears.
+        channels: Vec<Heard>,
+    },
+    /// To the home of a channel: what does it remember?
+    History {
+        /// Who waits.
+        call: CallRef,
+        /// Which.
+        channel: Channel,
+        /// What was seen; none: the latest are wanted.
+        since: Option<Box<Since>>,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Back.
+    Page {
+        /// Who waits.
+        call: Key,
+        /// Where the channel stands.
+        position: Position,
+        /// What it remembers.
+        page: Box<Page>,
     },
     /// To the home of these channels: nobody here listens any more.
     Unlisten {
@@ -348,8 +198,10 @@ pub enum Word {
     Published {
         /// Who waits.
         call: Key,
-        /// Where it stands.
+        /// Where it stands, or the first of its name does.
         position: Position,
+        /// Whether there was one of its name before.
+        duplicate: bool,
     },
     /// To the home of a channel: to be delivered, without a number.
     Ephemeral(Box<Delivery>),
@@ -368,6 +220,10 @@ pub enum Word {
         /// What.
         written: Box<Written>,
     },
+    /// For administrators.
+    Admin(Box<AdminWord>),
+    /// About calls of backends.
+    Backend(Box<CallWord>),
     /// To every loop: these connections are to be closed.
     Revoked {
         /// Whose; none when only the session is known.

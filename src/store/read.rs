@@ -33,6 +33,9 @@ pub enum Read {
         session: Option<Id>,
         /// Its `jti`.
         jti: Option<Arc<str>>,
+        /// Its `iat`, unix seconds: without a session it stands only if it was issued after the user
+        /// was revoked last.
+        issued_s: Option<u64>,
         /// For `last_used_at` and expiry, unix milliseconds.
         now_ms: u64,
     },

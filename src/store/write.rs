@@ -10,7 +10,7 @@ use super::inbox::{InboxWrite, InboxWritten};
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
 use crate::message::record::{
-    ChatMessage, ChatView, ClientInfo, Profile, Raw, RoomEvent, Visibility,
+    ChatMessage, ChatView, ClientInfo, Profile, Raw, Role, RoomEvent, Visibility,
 };
 
 /// A login to be remembered.
@@ -127,6 +127,19 @@ pub enum Write {
         jti: Arc<str>,
         /// Its `exp`, after which this may be forgotten, unix milliseconds.
         expires_ms: u64,
+    },
+    /// Another role for the tokens that are issued from now on → [`Written::Granted`].
+    SetRole {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        role: Role,
+    },
+    /// Ends all sessions of the user, and refuses what was issued without one until now
+    /// → [`Written::Revoked`].
+    RevokeUser {
+        /// Whose.
+        user: UserId,
     },
     /// A new password; ends all sessions but `keep` → [`Written::Revoked`].
     ///
@@ -277,7 +290,11 @@ pub enum Written {
         user: Profile,
         /// The session, where there is one.
         session: Option<Id>,
+        /// What a token of our own is to say.
+        role: Role,
     },
+    /// It is as an administrator wants it.
+    Granted,
     /// What was ended.
     Revoked {
         /// The sessions that were live until now.

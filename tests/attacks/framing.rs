@@ -190,7 +190,8 @@ fn fr_09_binary_where_json_is_spoken() {
     server.endures(&[
         closes(binary.clone(), 1003).after(chosen),
         closes([text(PING), binary.clone()].concat(), 1003).counted(PINGS, 1),
-        closes([frame(0x02, b"\x0a"), frame(0x80, b"\x00"), close(1003)].concat(), 1003),
+        closes([frame(0x02, b"\x0a"), frame(0x80, b"\x00"), close(1003)].concat(), 1003)
+            .after(UPGRADE.replacen("Sec-", "Sec-WebSocket-Protocol: stentor.v1.json\r\nSec-", 1)),
     ]);
     server.judge();
 }

@@ -3,9 +3,11 @@
 //! Nothing waits for time to pass: each wait is for something that must come, within a deadline.
 #![cfg(feature = "cli")]
 
+mod admin;
 mod crash;
 mod doors;
 mod inbox;
 mod rooms;
 mod server;
 mod tls;
+mod worker;

@@ -34,6 +34,15 @@ impl Drop for Folder {
     }
 }
 
+/// A token signed with the key in `kept`.
+pub(crate) fn token(folder: &Folder, sub: &str, role: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
+    command.args(["token", "--sub", sub, "--role", role, "--data", "kept"]);
+    let output = command.current_dir(folder.path()).output().expect("it runs");
+    let line = String::from_utf8(output.stdout).expect("text");
+    line.split_whitespace().last().expect("a token").to_owned()
+}
+
 /// A server that runs until it is killed or dropped.
 pub(crate) struct Server {
     child: Child,

@@ -1,4 +1,4 @@
-//! One loop whose work is done at once, on a clock that the scene moves.
+//! Loops whose work is done at once, on a clock that the scene moves; connections go round the loops.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use stentor::hub::homes::Homes;
 use stentor::protocol::websocket::handshake::client::{Error, Request};
 use stentor::protocol::websocket::{Config, Connection, ConnectionEvent, Failure};
 use stentor::router::Router;
-use stentor::router::words::{Job, commit, hash, look_up};
+use stentor::router::words::{Job, Word, commit, hash, look_up};
 use stentor::store::Store;
 use stentor::store::memory::MemoryStore;
 
@@ -20,19 +20,25 @@ use crate::parts::{self, Limits, Plain};
 
 /// A client's end.
 struct End {
+    home: LoopId,
     id: ConnectionId,
     web: Option<Box<Connection>>,
     rest: Vec<u8>,
     heard: VecDeque<String>,
+    /// It takes nothing of what is sent to it.
+    stopped: bool,
 }
 
-/// The loop and its clients, by name.
+/// The loops and their clients, by name.
 pub(crate) struct Bench {
-    engine: Engine<Router>,
+    engines: Vec<Engine<Router>>,
+    homes: Homes,
     pub(crate) store: MemoryStore,
     pub(crate) now: Now,
     ends: BTreeMap<String, End>,
     jobs: Vec<Job>,
+    /// From whom, to whom, what.
+    words: VecDeque<(LoopId, LoopId, Word)>,
     /// Whether jobs are left undone for now.
     waits: bool,
 }
@@ -44,20 +50,39 @@ fn at(monotonic: Duration) -> Now {
 }
 
 impl Bench {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, loops: u16) -> Self {
         let now = at(START);
-        let engine = parts::engine(limits, Homes::new(1, 1), LoopId(0), 1, parts::tokens());
-        let (ends, jobs) = (BTreeMap::new(), Vec::new());
-        Self { engine, store: MemoryStore::new(), now, ends, jobs, waits: false }
+        let homes = Homes::new(1, loops);
+        let engine = |here: LoopId| {
+            parts::engine(limits, homes, here, 1 + u64::from(here.0), parts::tokens())
+        };
+        let engines = homes.all().map(engine).collect();
+        let (ends, jobs, words) = (BTreeMap::new(), Vec::new(), VecDeque::new());
+        Self { engines, homes, store: MemoryStore::new(), now, ends, jobs, words, waits: false }
     }
 
     fn accept(&mut self, name: &str, address: [u8; 4], web: Option<Box<Connection>>) {
         let peer = Peer::from(std::net::SocketAddr::from((address, 9)));
         let mut out = Outputs::default();
-        let id = self.engine.accept(self.now, Accepted { peer, refused: None }, &mut out);
-        let end = End { id, web, rest: Vec::new(), heard: VecDeque::new() };
+        let home = LoopId((self.ends.len() % self.engines.len()) as u16);
+        let accepted = Accepted { peer, refused: None };
+        let now = self.now;
+        let id = self.engine(home).accept(now, accepted, &mut out);
+        let end = End { home, id, web, rest: Vec::new(), heard: VecDeque::new(), stopped: false };
         assert!(self.ends.insert(name.to_owned(), end).is_none(), "{name} is there already");
-        self.carry_out(out);
+        self.carry_out(home, out);
+    }
+
+    fn engine(&mut self, home: LoopId) -> &mut Engine<Router> {
+        &mut self.engines[usize::from(home.0)]
+    }
+
+    /// Gives a loop something, and does what comes of it.
+    fn input(&mut self, home: LoopId, input: Input<'_, Router>) {
+        let (now, mut out) = (self.now, Outputs::default());
+        self.engine(home).input(now, input, &mut out);
+        assert!(out.lent.is_none(), "the router lends nothing");
+        self.perform(home, out);
     }
 
     /// A connection that speaks lines: an empty one says so.
@@ -76,12 +101,9 @@ impl Bench {
 
     /// Raw bytes on a connection.
     pub(crate) fn send(&mut self, name: &str, bytes: &[u8]) {
-        let connection = self.ends[name].id;
-        let mut bytes = bytes.to_vec();
-        let mut out = Outputs::default();
-        self.engine.input(self.now, Input::Received { connection, bytes: &mut bytes }, &mut out);
-        assert!(out.lent.is_none(), "the router lends nothing");
-        self.carry_out(out);
+        let End { home, id, .. } = self.ends[name];
+        self.input(home, Input::Received { connection: id, bytes: &mut bytes.to_vec() });
+        self.settle();
     }
 
     /// A text message, or a binary one, or a line.
@@ -108,54 +130,97 @@ impl Bench {
         }
     }
 
+    fn is_stopped(&self, id: ConnectionId) -> bool {
+        self.ends.values().any(|end| end.id == id && end.stopped)
+    }
+
+    /// The client takes nothing of what is sent to it.
+    pub(crate) fn stop(&mut self, name: &str) {
+        self.ends.get_mut(name).expect("a connection of the scene").stopped = true;
+    }
+
+    /// It takes all of it, again.
+    pub(crate) fn read(&mut self, name: &str) {
+        let end = self.ends.get_mut(name).expect("a connection of the scene");
+        end.stopped = false;
+        let mut out = Outputs::default();
+        let home = end.home;
+        out.list.push(Output::Transmit(end.id));
+        self.carry_out(home, out);
+    }
+
     /// The client sends no more.
     pub(crate) fn finish(&mut self, name: &str) {
-        let mut out = Outputs::default();
-        self.engine.input(self.now, Input::Finished { connection: self.ends[name].id }, &mut out);
-        self.carry_out(out);
+        let End { home, id, .. } = self.ends[name];
+        self.input(home, Input::Finished { connection: id });
+        self.settle();
     }
 
     /// Time passes, one deadline after the other.
     pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.now.monotonic + time;
-        while let Some(at) = self.engine.next_deadline().filter(|at| *at <= end) {
+        while let Some((at, home)) = self.next_deadline().filter(|(at, _)| *at <= end) {
             self.advance(at.max(self.now.monotonic));
-            let mut out = Outputs::default();
-            self.engine.input(self.now, Input::Time, &mut out);
-            self.carry_out(out);
+            self.input(home, Input::Time);
+            self.settle();
         }
         self.advance(end);
+    }
+
+    fn next_deadline(&self) -> Option<(Duration, LoopId)> {
+        let next =
+            |(engine, home): (&Engine<Router>, LoopId)| Some((engine.next_deadline()?, home));
+        self.engines.iter().zip(self.homes.all()).filter_map(next).min()
     }
 
     fn advance(&mut self, to: Duration) {
         self.now = at(to);
     }
 
-    fn carry_out(&mut self, mut out: Outputs<Router>) {
-        loop {
+    fn carry_out(&mut self, home: LoopId, out: Outputs<Router>) {
+        self.perform(home, out);
+        self.settle();
+    }
+
+    /// What a loop asks for, but for its words and jobs.
+    fn perform(&mut self, home: LoopId, mut out: Outputs<Router>) {
+        while !out.list.is_empty() {
             for output in std::mem::take(&mut out.list) {
                 match output {
+                    Output::Transmit(id) if self.is_stopped(id) => {}
                     Output::Transmit(id) => {
-                        let bytes: Vec<u8> = self.engine.queued(id).flatten().copied().collect();
-                        self.engine.sent(self.now, id, bytes.len(), &mut out);
-                        self.receive(id, bytes, &mut out);
+                        let queued = self.engine(home).queued(id);
+                        let bytes: Vec<u8> = queued.flatten().copied().collect();
+                        let now = self.now;
+                        self.engine(home).sent(now, id, bytes.len(), &mut out);
+                        self.receive(home, id, bytes, &mut out);
                     }
                     Output::Job(job) => self.jobs.push(job),
-                    Output::Shutdown(id) => self.end(id, "(end)", &mut out),
-                    Output::Close(id) => self.end(id, "(closed)", &mut out),
+                    Output::Shutdown(id) => self.end(home, id, "(end)", &mut out),
+                    Output::Close(id) => self.end(home, id, "(closed)", &mut out),
                     Output::Pause(_) | Output::Resume(_) => {}
-                    Output::Peer { .. } => panic!("there is one loop"),
+                    Output::Peer { to, message } => self.words.push_back((home, to, message)),
                 }
             }
-            if (self.waits || self.jobs.is_empty()) && out.list.is_empty() {
+        }
+    }
+
+    /// Words are heard and jobs are done until there are none.
+    fn settle(&mut self) {
+        loop {
+            if let Some((from, to, message)) = self.words.pop_front() {
+                self.input(to, Input::Peer { from, message });
+            } else if self.waits || self.jobs.is_empty() {
                 return;
+            } else {
+                self.hear_work();
             }
-            if self.waits {
-                continue;
-            }
-            for done in self.work() {
-                self.engine.input(self.now, Input::Done(done), &mut out);
-            }
+        }
+    }
+
+    fn hear_work(&mut self) {
+        for done in self.work() {
+            self.input(done.route(&self.homes), Input::Done(done));
         }
     }
 
@@ -169,11 +234,8 @@ impl Bench {
 
     /// Does the jobs there are, but not what comes of them if they are to wait.
     pub(crate) fn work_once(&mut self) {
-        let mut out = Outputs::default();
-        for done in self.work() {
-            self.engine.input(self.now, Input::Done(done), &mut out);
-        }
-        self.carry_out(out);
+        self.hear_work();
+        self.settle();
     }
 
     /// All work there is; writes in one batch, like a writer who was busy.
@@ -194,19 +256,30 @@ impl Bench {
     }
 
     /// The server sends no more; a WebSocket says then how it ended.
-    fn end(&mut self, connection: ConnectionId, what: &str, out: &mut Outputs<Router>) {
-        let Some(end) = self.ends.values_mut().find(|end| end.id == connection) else { return };
+    fn end(&mut self, home: LoopId, id: ConnectionId, what: &str, out: &mut Outputs<Router>) {
+        let Some(end) = self.ends.values_mut().find(|end| (end.home, end.id) == (home, id)) else {
+            return;
+        };
         if let Some(web) = &mut end.web {
             web.end_of_stream();
             end.heard.extend(std::iter::from_fn(|| web.poll_event()).filter_map(shown));
-            self.engine.input(self.now, Input::Finished { connection }, out);
+            let now = self.now;
+            self.engine(home).input(now, Input::Finished { connection: id }, out);
             return;
         }
         end.heard.push_back(what.to_owned());
     }
 
-    fn receive(&mut self, id: ConnectionId, mut bytes: Vec<u8>, out: &mut Outputs<Router>) {
-        let Some(end) = self.ends.values_mut().find(|end| end.id == id) else { return };
+    fn receive(
+        &mut self,
+        home: LoopId,
+        id: ConnectionId,
+        mut bytes: Vec<u8>,
+        out: &mut Outputs<Router>,
+    ) {
+        let Some(end) = self.ends.values_mut().find(|end| (end.home, end.id) == (home, id)) else {
+            return;
+        };
         match &mut end.web {
             None => {
                 end.rest.extend_from_slice(&bytes);
@@ -223,7 +296,8 @@ impl Bench {
                 let mut answer = web.take_output();
                 if !answer.is_empty() {
                     let input = Input::Received { connection: id, bytes: &mut answer };
-                    self.engine.input(self.now, input, out);
+                    let now = self.now;
+                    self.engine(home).input(now, input, out);
                 }
             }
         }

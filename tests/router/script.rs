@@ -3,13 +3,15 @@
 //! ```text
 //! # a remark
 //! set connections_per_user 2         before the first connection; also namespaces.NAME.KEY VALUE
+//! set loops 3                        connections go to them in turn
 //! ana = lines [local]                a TCP connection from afar, or from this machine
 //! bob = ws [PATH] [; Header: value]… a WebSocket
-//! t = token SUB ROLE SECONDS [TEAM]  a token of ours, then known as TOKENn
+//! t = token SUB ROLE SECONDS [TEAM]… a token of ours, then known as TOKENn
 //! ana > TEXT                         a line, or a text message; ⏎ is a line feed in it, ⋯9⋯ nine letters
 //! ana >> TEXT                        a binary message
 //! ana >>> TEXT                       the Protobuf message of this request (`binary.rs`)
 //! ana |                              the client sends no more
+//! ana stops | reads                  takes nothing of what is sent to it | all of it
 //! fail full|unavailable              of the next commit
 //! pass 10s | 1500ms
 //! jobs wait | once | go              none is done | those there are, once | all, as ever
@@ -18,7 +20,7 @@
 
 use std::time::Duration;
 
-use stentor::auth::{Claims, Role, Tokens, no_teams};
+use stentor::auth::{Claims, Role, Tokens};
 use stentor::base::id::{Id, UserId};
 use stentor::config::Config;
 use stentor::protocol::websocket::handshake::client::Request;
@@ -31,17 +33,20 @@ use crate::parts::{self, Limits};
 /// Plays a scene; gives it as it happened.
 pub(crate) fn play(scene: &str) -> String {
     let mut limits = Limits::default();
-    let sets = scene.lines().filter_map(|line| line.strip_prefix("set "));
-    let (namespaces, others): (Vec<_>, Vec<_>) =
-        sets.partition(|line| line.starts_with("namespaces."));
-    others.into_iter().for_each(|line| set(&mut limits, line));
     let mut config = Config::default();
-    for line in namespaces {
-        config.set_pair(&line.replacen(' ', "=", 1)).expect("a key and its value");
+    let mut loops = 1;
+    for line in scene.lines().filter_map(|line| line.strip_prefix("set ")) {
+        match line.strip_prefix("loops ") {
+            Some(number) => loops = number.parse().expect("a number"),
+            None if line.starts_with("namespaces.") => {
+                config.set_pair(&line.replacen(' ', "=", 1)).expect("a key and its value");
+            }
+            None => set(&mut limits, line),
+        }
     }
     config.finish().expect("namespaces that can be");
     limits.router.policies = config.router.policies;
-    let mut bench = Bench::new(&limits);
+    let mut bench = Bench::new(&limits, loops);
     let mut names = Names::default();
     let mut played = String::new();
     for line in scene.lines() {
@@ -66,10 +71,15 @@ fn set(limits: &mut Limits, line: &str) {
     let (key, value) = line.split_once(' ').expect("set KEY VALUE");
     let value: u32 = value.parse().expect("a number");
     match key {
+        "actions_per_worker" => limits.router.calls.actions_per_worker = value,
+        "in_flight_per_worker" => limits.router.calls.in_flight_per_worker = value,
+        "cache_bytes" => limits.router.calls.cache_bytes = value as usize,
         "connections_per_user" => limits.guard.connections_per_user = Some(value),
         "inbox_events" => limits.router.inbox.events = value,
         "history_page" => limits.router.history_page = value,
         "channels_per_connection" => limits.router.channels_per_connection = Some(value),
+        "outbox_bytes" => limits.engine.outbox_bytes = value as usize,
+        "outbox_soft_bytes" => limits.engine.outbox_soft_bytes = value as usize,
         "requests_burst" => limits.guard.requests_burst = value,
         "messages_per_minute" => limits.guard.messages_per_minute = Some(value),
         _ => panic!("{key} cannot be set in scenes"),
@@ -96,6 +106,8 @@ fn step(bench: &mut Bench, names: &mut Names, words: &[&str]) {
             bench.say(name, &message, true);
         }
         (name, "|") => bench.finish(name),
+        (name, "stops") => bench.stop(name),
+        (name, "reads") => bench.read(name),
         (name, what) => panic!("no such step: {name} {what}"),
     }
 }
@@ -137,9 +149,7 @@ fn open(bench: &mut Bench, names: &mut Names, name: &str, how: &str) {
                 exp: now.saturating_add_signed(ttl),
                 role: Role::parse(words[2]).expect("a role"),
                 name: Some(words[1].into()),
-                teams: words
-                    .get(4)
-                    .map_or_else(no_teams, |team| std::sync::Arc::from([(*team).to_owned()])),
+                teams: words[4..].iter().map(|team| (*team).to_owned()).collect(),
             };
             let token = parts::tokens().issue(&claims).expect("it can be signed");
             names.name(1, &token);

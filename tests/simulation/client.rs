@@ -16,6 +16,7 @@ use crate::faults::Fault;
 use crate::law::Law;
 use crate::link::{Piece, Pipe};
 use crate::model::{Least, Period};
+use crate::speech::{self, Speech};
 use crate::visit::Visit;
 use crate::world::{Event, Phase, World};
 
@@ -109,6 +110,7 @@ pub(crate) struct Client {
     pub(crate) user: usize,
     pub(crate) pipe: Option<usize>,
     pub(crate) io: Io,
+    pub(crate) speech: Speech,
     pub(crate) stalled: bool,
     pub(crate) greeted: bool,
     /// Set while somebody is on the connection.
@@ -164,27 +166,30 @@ impl World {
         let at = self.now.monotonic + delay;
         self.pipes.push(Pipe::new(c, home, at));
         self.schedule_at(at, Event::Open(pipe));
-        let io = self.door();
+        let (io, speech) = self.door(pipe);
         let old = std::mem::take(&mut self.clients[c]);
         let Client { user, unacked, token, refresh, seen, .. } = old;
         let pipe = Some(pipe);
         self.clients[c] =
-            Client { user, pipe, io, unacked, token, refresh, seen, ..Client::default() };
+            Client { user, pipe, io, speech, unacked, token, refresh, seen, ..Client::default() };
         self.flush(c);
     }
 
     /// How the next connection speaks: lines, WebSocket, the same compressed, HTTP.
-    fn door(&mut self) -> Io {
+    fn door(&mut self, pipe: usize) -> (Io, Speech) {
+        let speech = Speech::of(pipe);
         let doors = if self.phase == Phase::Storm { 8 } else { 7 };
         let deflate = match self.rng.below(doors) {
-            0..3 => return Io::Lines(Vec::new()),
+            0..3 => return (Io::Lines(Vec::new()), Speech::Text),
             3..5 => None,
             5 => Some(Settings { min_bytes: 32, ..Settings::ALONE }),
             6 => Some(Settings::TAKEOVER),
-            _ => return Io::Http(Visit::new(self.now.monotonic)),
+            _ => return (Io::Http(Visit::new(self.now.monotonic)), Speech::Text),
         };
         let connection = {
-            let request = Request { host: "h", target: "/ws", ..Request::default() };
+            let subprotocols: &[&str] =
+                if speech == Speech::Binary { &[speech::SUBPROTOCOL] } else { &[] };
+            let request = Request { host: "h", target: "/ws", subprotocols, ..Request::default() };
             let (rng, now) = (self.rng.fork(), self.now.monotonic);
             // A client that does not read for a while is patient with itself.
             let patience = Duration::from_hours(1);
@@ -196,13 +201,14 @@ impl World {
             };
             Connection::client(config, &request, rng, now)
         };
-        Io::WebSocket(Box::new(connection.expect("a good request")))
+        (Io::WebSocket(Box::new(connection.expect("a good request"))), speech)
     }
 
     /// Sends texts: on lines one each, on WebSocket one or more in a frame.
     pub(crate) fn send_texts(&mut self, c: usize, texts: &[Value]) {
         let mut rng = self.rng.fork();
         let mut lines = Vec::new();
+        let speaks_binary = self.clients[c].speech.is_binary();
         match &mut self.clients[c].io {
             Io::None | Io::Http(_) => return,
             Io::Lines(_) => {
@@ -210,6 +216,11 @@ impl World {
                 for text in texts {
                     lines.extend_from_slice(one_line(text).as_bytes());
                     lines.extend_from_slice(ends);
+                }
+            }
+            Io::WebSocket(connection) if speaks_binary => {
+                for text in texts {
+                    connection.send_binary(&speech::message(text)).expect("the connection is open");
                 }
             }
             Io::WebSocket(connection) => {
@@ -274,7 +285,7 @@ impl World {
 
     fn frame(&mut self, c: usize, event: ConnectionEvent) {
         match event {
-            ConnectionEvent::Text(text) => self.object(c, text.as_bytes()),
+            ConnectionEvent::Text(text) => self.text(c, &text),
             ConnectionEvent::Opened { .. } => self.schedule(10_000, Event::Act(c)),
             ConnectionEvent::Closed { code, failure: None, .. } => self.closed(c, code.0),
             // There is no room, which a handshake is told by HTTP.
@@ -287,7 +298,7 @@ impl World {
             ConnectionEvent::Closed { failure: Some(failure), .. } => {
                 self.model.violation(Law::Shape, &format!("{failure:?}"));
             }
-            ConnectionEvent::Binary(_) => self.model.violation(Law::Shape, "a binary frame"),
+            ConnectionEvent::Binary(message) => self.binary(c, &message),
             ConnectionEvent::Requested(_) | ConnectionEvent::Ping(_) | ConnectionEvent::Pong(_) => {
             }
         }
@@ -297,12 +308,15 @@ impl World {
     pub(crate) fn gone(&mut self, c: usize, broken: bool) {
         let now = self.now.monotonic;
         let client = &mut self.clients[c];
-        let heard = client.pipe.take().is_some_and(|pipe| self.pipes[pipe].heard_end);
+        let pipe = client.pipe.take().map(|pipe| &self.pipes[pipe]);
+        let heard = pipe.is_some_and(|pipe| pipe.heard_end);
+        let dismissed = pipe.is_some_and(|pipe| pipe.dismissed);
         // Who does not read is not waited for longer than a close may take, and whose bytes stand
         // still not longer than for any that says nothing.
         let patient = Duration::from_millis(self.plan.limits.engine.close_timeout_ms);
         let slow = self.injected.has_slowed();
         let owed = client.half_closed.is_some_and(|at| !slow || heard && now < at + patient);
+        let owed = owed && !dismissed;
         if owed {
             self.model.checked(Law::HalfClose);
         }

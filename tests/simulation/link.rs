@@ -52,6 +52,11 @@ pub(crate) struct Pipe {
     ended_down: bool,
     /// The server has heard that the client sends no more.
     pub(crate) heard_end: bool,
+    /// A byte of the client has reached the server.
+    pub(crate) spoke: bool,
+    /// A server that goes down has ended it before that: it has nothing to say to whom it does not
+    /// know the language of.
+    pub(crate) dismissed: bool,
     /// The server has taken it from its listener.
     pub(crate) accepted: bool,
     /// Nothing arrives any more, either way.
@@ -74,6 +79,8 @@ impl Pipe {
             ended_up: false,
             ended_down: false,
             heard_end: false,
+            spoke: false,
+            dismissed: false,
             accepted: false,
             vanished: false,
         }
@@ -167,6 +174,7 @@ impl World {
         match piece {
             Piece::Bytes(mut bytes) => {
                 self.trace.note(now.monotonic, ("up", pipe), &bytes);
+                self.pipes[pipe].spoke = true;
                 engine.input(now, Input::Received { connection, bytes: &mut bytes }, &mut out);
                 if let Some(lent) = out.lent.take() {
                     engine.refused(connection, &bytes[lent]);

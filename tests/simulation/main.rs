@@ -6,6 +6,7 @@
 //! healing, and a leaving. `faults.rs` has the faults, `law.rs` the laws, `planted.rs` the bugs that
 //! they must notice, `regressions.rs` the seeds that once found something.
 
+mod binary;
 mod campaign;
 mod client;
 mod disk;
@@ -20,6 +21,7 @@ mod plan;
 mod planted;
 mod regressions;
 mod server;
+mod speech;
 mod talk;
 mod trace;
 mod visit;

@@ -142,7 +142,8 @@ impl Model {
             Written::SignedIn { .. }
             | Written::Revoked { .. }
             | Written::Inbox(_)
-            | Written::Execution(_) => return,
+            | Written::Execution(_)
+            | Written::Granted => return,
         };
         self.checked(Law::I4);
         let steps = self.rooms.entry(chat.to_string()).or_default();

@@ -43,6 +43,8 @@ planted! {
     RemovalSkipped: I10;
     /// Now and then a reply is lost on its way.
     ReplyLost: Replies;
+    /// Now and then a client of Protobuf is told another time than the others.
+    Mistranslated: I3;
     /// Pages are read from an old snapshot.
     StaleReads: I8 | I9;
     /// Now and then the end of a write is never told.

@@ -229,6 +229,9 @@ impl World {
                 }),
                 Output::Shutdown(id) => self.with_pipe(at, id, |world, pipe| {
                     world.trace.note(world.now.monotonic, ("shutdown", pipe), b"");
+                    let going_down = world.server.draining;
+                    let state = &mut world.pipes[pipe];
+                    state.dismissed |= going_down && !state.spoke;
                     world.end_down(pipe, Piece::End);
                 }),
                 Output::Close(id) => self.with_pipe(at, id, |world, pipe| {

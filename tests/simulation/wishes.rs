@@ -155,7 +155,10 @@ impl World {
     fn wrong(&mut self, c: usize) -> Wish {
         if self.rng.below(2) == 0 {
             let wrong = WRONG[self.rng.below(WRONG.len() as u64) as usize];
-            return (serde_json::from_str(wrong).expect("it is JSON"), Kind::Bad);
+            let wrong = serde_json::from_str(wrong).expect("it is JSON");
+            if self.clients[c].speech.has(&wrong) {
+                return (wrong, Kind::Bad);
+            }
         }
         if matches!(self.clients[c].io, Io::Lines(_)) && self.rng.below(2) == 0 {
             return (Value::from("Ping"), Kind::Other);

@@ -203,7 +203,7 @@ impl World {
                 kind,
                 Kind::Logout { .. } | Kind::Refresh | Kind::Password { .. } | Kind::Revoke { .. }
             );
-            let (word, request_id) = self.expect(&mut text, &kind);
+            let (word, request_id) = self.expect(c, &mut text, &kind);
             let pending = Pending { word, request_id, kind, at: self.now.monotonic };
             self.clients[c].pending.push_back(pending);
             self.clients[c].alone |= alone;
@@ -213,7 +213,7 @@ impl World {
     }
 
     /// What the reply will be called; most requests get an id.
-    fn expect(&mut self, text: &mut Value, kind: &Kind) -> (String, Option<Value>) {
+    fn expect(&mut self, c: usize, text: &mut Value, kind: &Kind) -> (String, Option<Value>) {
         if let Some(raw) = text.as_str() {
             let word = match raw {
                 "QUIT" => "quit",
@@ -225,7 +225,7 @@ impl World {
         let op = self.next_op();
         let id = match self.rng.below(4) {
             0 if !matches!(kind, Kind::Bad) => None,
-            1 => Some(json!(op)),
+            1 if !self.clients[c].speech.is_binary() => Some(json!(op)),
             _ => Some(json!(format!("r\"{op}"))),
         };
         if let Some(id) = &id {

@@ -11,7 +11,7 @@ contract! {
         let (alice, other) = (user("u-1"), user("u-2"));
         let one = f.id();
         let written = f.ok(register(&alice, "Alice", session(one, 1)));
-        let Written::SignedIn { user: profile, session: Some(opened) } = written else {
+        let Written::SignedIn { user: profile, session: Some(opened), .. } = written else {
             panic!("not signed in");
         };
         assert_eq!((&*profile.username, &*profile.display_name), ("Alice", "Alice"));
@@ -49,7 +49,7 @@ contract! {
             name: name.map(Arc::from),
         };
         let name_of = |written| match written {
-            Written::SignedIn { user, session: None } => user.username.to_string(),
+            Written::SignedIn { user, session: None, .. } => user.username.to_string(),
             other => panic!("{other:?}"),
         };
         assert_eq!(name_of(f.ok(admit("sub-1", Some("Ann")))), "Ann");

@@ -99,8 +99,13 @@ fn everything_is_there_after_a_restart_and_after_a_stop_without_warning() {
         assert_eq!((message.seq, logged.offset), (3, 6));
         assert_eq!(logged.at.0, START_MS + 50_000);
         assert_eq!(f.refused(rotate(1, 3)), Refusal::TokenReused);
-        let standing =
-            Read::Standing { user: a, session: None, jti: Some(Arc::from("j")), now_ms: START_MS };
+        let standing = Read::Standing {
+            user: a,
+            session: None,
+            jti: Some(Arc::from("j")),
+            issued_s: None,
+            now_ms: START_MS,
+        };
         assert!(matches!(f.found(&standing), Found::Standing { stands: false, .. }));
     }
 }
@@ -131,8 +136,13 @@ fn a_batch_that_was_not_committed_is_not_there() {
     let file = fs::OpenOptions::new().write(true).open(copy.0.join("stentor.db-wal"));
     file.expect("the WAL").set_len(committed + 1000).expect("cut");
     let mut f = Fixture::new(Box::new(copy.open()), None);
-    let known =
-        |name: &str| Read::Standing { user: user(name), session: None, jti: None, now_ms: 0 };
+    let known = |name: &str| Read::Standing {
+        user: user(name),
+        session: None,
+        jti: None,
+        issued_s: None,
+        now_ms: 0,
+    };
     assert!(matches!(f.found(&known("ann")), Found::Standing { user: Some(_), .. }));
     assert!(matches!(f.found(&known("bob")), Found::Standing { user: None, .. }));
 }

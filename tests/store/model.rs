@@ -3,6 +3,8 @@
 //! Ids are drawn from small sets, so that they collide, repeat and miss. A planted bug shows that a
 //! difference would be found.
 
+mod kept;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -10,13 +12,13 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 use stentor::base::id::{Id, UserId};
 use stentor::base::now::Now;
-use stentor::message::execution::Status;
-use stentor::message::inbox::Level;
-use stentor::message::record::{ClientInfo, Visibility};
-use stentor::store::execution::{ExecutionRead, ExecutionWrite, Update};
-use stentor::store::inbox::{Bounds, Cursor, InboxRead, InboxWrite};
+use stentor::message::record::{ClientInfo, Role, Visibility};
+use stentor::store::execution::ExecutionRead;
+use stentor::store::inbox::InboxRead;
 use stentor::store::memory::MemoryStore;
 use stentor::store::{Error, NewMessage, NewSession, Read, Reader, Store, Target, Write, Written};
+
+use kept::{execution_writes, inbox_reads, inbox_writes};
 
 use crate::backends::{Dir, START_MS, now, raw, register, user};
 
@@ -47,6 +49,10 @@ fn sessions() -> impl Strategy<Value = Id> {
 
 fn digests() -> impl Strategy<Value = [u8; 32]> {
     (0..3u8).prop_map(|n| [n; 32])
+}
+
+fn roles() -> impl Strategy<Value = Role> {
+    prop::sample::select(&[Role::User, Role::Service, Role::Admin][..])
 }
 
 fn names() -> impl Strategy<Value = Arc<str>> {
@@ -87,6 +93,8 @@ fn accounts() -> impl Strategy<Value = Write> {
         ),
         1 => (users(), sessions()).prop_map(|(user, session)| Write::RevokeSession { user, session }),
         1 => users().prop_map(|user| Write::RevokeSessions { user }),
+        1 => users().prop_map(|user| Write::RevokeUser { user }),
+        1 => (users(), roles()).prop_map(|(user, role)| Write::SetRole { user, role }),
         1 => (names(), ends()).prop_map(|(jti, expires_ms)| Write::RevokeToken { jti, expires_ms }),
         1 => (users(), hash(), hash(), prop::option::of(sessions()))
             .prop_map(|(user, old, new, keep)| Write::ChangePassword { user, old, new, keep }),
@@ -158,89 +166,19 @@ fn message_writes() -> impl Strategy<Value = Write> {
     ]
 }
 
-/// Bounds so small that they are met.
-const BOUNDS: Bounds = Bounds { events: 4, age_ms: 600_000, notifications: 3, devices: 2 };
-
-fn devices() -> impl Strategy<Value = Arc<str>> {
-    prop::sample::select(&["a", "b", "c", "default"][..]).prop_map(Arc::from)
-}
-
-fn inbox_writes() -> impl Strategy<Value = Write> {
-    let bounds = BOUNDS;
-    let some_users = || prop::collection::vec(users(), 0..4);
-    let level = prop::sample::select(&Level::ALL[..]);
-    let write = prop_oneof![
-        (users(), some_users(), names(), any::<bool>()).prop_map(
-            move |(by, users, word, critical)| {
-                let payload = raw("{\"a\":1}");
-                InboxWrite::Send { by, users, word, payload, critical, bounds }
-            }
-        ),
-        (messages(), users(), users(), level, names(), metadata()).prop_map(
-            move |(id, by, user, level, title, action)| {
-                let message = title.clone();
-                InboxWrite::Notify { id, by, user, level, title, message, action, bounds }
-            }
-        ),
-        (users(), prop::option::of(messages())).prop_map(move |(user, notification)| {
-            InboxWrite::MarkRead { user, notification, bounds }
-        }),
-        (users(), devices()).prop_map(move |(user, device)| InboxWrite::Open {
-            user,
-            device,
-            bounds
-        }),
-        prop::collection::vec((users(), devices(), 0..9u64), 0..4).prop_map(move |cursors| {
-            let cursor = |(user, device, offset)| Cursor { user, device, offset };
-            InboxWrite::Move { cursors: cursors.into_iter().map(cursor).collect(), bounds }
-        }),
-    ];
-    write.prop_map(Write::Inbox)
-}
-
-fn execution_writes() -> impl Strategy<Value = Write> {
-    let name = |names: &'static [&'static str]| prop::sample::select(names).prop_map(Arc::from);
-    let progress = prop::option::of(0..3u8);
-    let parts = (name(&["x", "y", "z", "w"]), name(&["ops", "dev"]), progress, metadata());
-    let write = (users(), parts, prop::sample::select(&Status::ALL[..])).prop_map(
-        |(by, (id, team, progress, result), status)| {
-            let (current_step, error) = (None, None);
-            let update = Update { id, team, status, progress, current_step, result, error };
-            ExecutionWrite::Update { by, update, per_team: 2 }
-        },
-    );
-    let look = name(&["x", "y", "z"]).prop_map(|id| ExecutionWrite::Look { id });
-    prop_oneof![4 => write, 1 => look].prop_map(Write::Execution)
-}
-
-fn inbox_reads() -> impl Strategy<Value = Read> {
-    let after = prop::option::of(0..12u64);
-    prop_oneof![
-        (users(), devices()).prop_map(|(user, device)| Read::Arrival { user, device }),
-        (users(), after, 0..5u32, 0..20usize, 0..4_000_000u64).prop_map(
-            |(user, after, limit, bytes, later)| Read::Inbox(InboxRead::Page {
-                user,
-                after,
-                limit,
-                bytes,
-                since_ms: START_MS + later - 1_000_000,
-            })
-        ),
-        (users(), any::<bool>(), prop::option::of(messages()), 0..5u32).prop_map(
-            |(user, unread_only, before, limit)| {
-                let page = InboxRead::Notifications { user, unread_only, before, limit };
-                Read::Inbox(page)
-            }
-        ),
-    ]
-}
-
 fn reads() -> impl Strategy<Value = Read> {
     let place = || prop::option::of(0..12u64);
     let time = || (0..4u64).prop_map(|hours| START_MS + hours * 3_600_000 - 1);
     prop_oneof![
-        (users(), prop::option::of(sessions()), prop::option::of(names()), time())
-            .prop_map(|(user, session, jti, now_ms)| Read::Standing { user, session, jti, now_ms }),
+        (users(), prop::option::of(sessions()), prop::option::of(names()), time()).prop_map(
+            |(user, session, jti, now_ms)| Read::Standing {
+                user,
+                session,
+                jti,
+                issued_s: Some(now_ms / 1000),
+                now_ms,
+            }
+        ),
         (prop::sample::select(&["", "u", "A", "ä", "an"][..]), 0..4u32)
             .prop_map(|(query, limit)| Read::SearchUsers { query: query.into(), limit }),
         (prop::option::of(names()), 0..3u32, prop::option::of(chats()))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stentor::base::id::Id;
-use stentor::message::record::ClientInfo;
+use stentor::message::record::{ClientInfo, Role};
 use stentor::store::{Found, Read, Refusal, Write, Written};
 
 use crate::backends::{Fixture, START_MS, contract, register, session, user};
@@ -15,7 +15,13 @@ fn rotate(session: Id, used: u8, next: u8) -> Write {
 
 fn stands(f: &mut Fixture, session: Option<Id>, jti: Option<&str>) -> bool {
     let jti = jti.map(Arc::from);
-    match f.found(&Read::Standing { user: user("u-1"), session, jti, now_ms: f.now_ms }) {
+    match f.found(&Read::Standing {
+        user: user("u-1"),
+        session,
+        jti,
+        issued_s: None,
+        now_ms: f.now_ms,
+    }) {
         Found::Standing { stands, .. } => stands,
         other => panic!("{other:?}"),
     }
@@ -122,7 +128,7 @@ contract! {
             f.ok(Write::RevokeSessions { user: alice }),
             Written::Revoked { sessions: vec![] }
         );
-        let read = Read::Standing { user: user("u-2"), session: Some(other), jti: None, now_ms: 0 };
+        let read = Read::Standing { user: user("u-2"), session: Some(other), jti: None, issued_s: None, now_ms: 0 };
         assert!(matches!(f.found(&read), Found::Standing { stands: true, .. }));
     }
 
@@ -144,7 +150,56 @@ contract! {
 
     fn a_session_of_another_user_does_not_stand(f) {
         let one = signed_in(f);
-        let read = Read::Standing { user: user("u-2"), session: Some(one), jti: None, now_ms: 0 };
+        let read = Read::Standing { user: user("u-2"), session: Some(one), jti: None, issued_s: None, now_ms: 0 };
         assert_eq!(f.found(&read), Found::Standing { user: None, stands: false });
+    }
+    fn what_a_revoked_user_had_stands_no_more_and_what_is_new_does(f) {
+        let alice = user("u-1");
+        let one = signed_in(f);
+        let standing = |f: &mut Fixture, session, issued_s| {
+            let (user, now_ms) = (user("u-1"), f.now_ms);
+            match f.found(&Read::Standing { user, session, jti: None, issued_s, now_ms }) {
+                Found::Standing { stands, .. } => stands,
+                other => panic!("{other:?}"),
+            }
+        };
+        let at = f.now_ms / 1000;
+        assert!(standing(f, None, None) && standing(f, None, Some(at)));
+        let written = f.ok(Write::RevokeUser { user: alice.clone() });
+        assert_eq!(written, Written::Revoked { sessions: vec![one] });
+        assert!(!standing(f, Some(one), Some(at)));
+        assert!(!standing(f, None, None) && !standing(f, None, Some(at)));
+        assert!(standing(f, None, Some(at + 1)));
+        // Who logs in again is there at once, whatever the second is.
+        let two = f.id();
+        let password = Arc::from("alice-hash");
+        f.ok(Write::OpenSession { user: alice.clone(), password, session: session(two, 2) });
+        assert!(standing(f, Some(two), Some(at)));
+        f.now_ms += 5000;
+        assert_eq!(f.ok(Write::RevokeUser { user: alice }), Written::Revoked { sessions: vec![two] });
+        assert!(!standing(f, None, Some(at + 5)) && standing(f, None, Some(at + 6)));
+        assert_eq!(f.refused(Write::RevokeUser { user: user("nobody") }), Refusal::NoUser);
+    }
+
+    fn a_role_is_what_the_next_token_says(f) {
+        let alice = user("u-1");
+        let one = signed_in(f);
+        let role = |written| match written {
+            Written::SignedIn { role, .. } => role,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(role(f.ok(rotate(one, 1, 2))), Role::User);
+        assert_eq!(f.ok(Write::SetRole { user: alice.clone(), role: Role::Admin }), Written::Granted);
+        assert_eq!(role(f.ok(rotate(one, 2, 3))), Role::Admin);
+        f.ok(Write::RevokeUser { user: alice.clone() });
+        let two = f.id();
+        let password = Arc::from("alice-hash");
+        let again = Write::OpenSession { user: alice.clone(), password, session: session(two, 2) };
+        assert_eq!(role(f.ok(again)), Role::Admin, "a revocation takes no role away");
+        f.ok(Write::SetRole { user: alice.clone(), role: Role::Service });
+        let admitted = f.ok(Write::Admit { user: alice, name: None });
+        assert_eq!(role(admitted), Role::Service);
+        let nobody = Write::SetRole { user: user("nobody"), role: Role::Admin };
+        assert_eq!(f.refused(nobody), Refusal::NoUser);
     }
 }

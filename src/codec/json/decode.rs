@@ -75,7 +75,8 @@ fn unknown(word: &str) -> Fault {
 }
 
 /// The beginning of what a stranger wrote, safe to show: at most 64 bytes of it, controls escaped.
-pub(super) fn excerpt(text: &str) -> String {
+#[must_use]
+pub fn excerpt(text: &str) -> String {
     let mut shown = String::new();
     for (at, c) in text.char_indices() {
         if at >= WORD_BYTES_MAX {

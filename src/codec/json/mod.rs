@@ -25,9 +25,11 @@ mod write;
 )]
 mod tests;
 
-pub use decode::{Decoded, Refused, decode};
+pub use decode::{Decoded, Refused, decode, excerpt};
 pub use scan::{DEPTH_MAX, REQUEST_ID_BYTES_MAX, RequestId, Scanned, check, scan};
 pub use suggest::{did_you_mean, nearest};
-pub use write::{Event, event, event_payload, reply_error, reply_ok, reply_raw, string};
+pub use write::{
+    Event, event, event_payload, reply_called, reply_error, reply_ok, reply_raw, string,
+};
 
 pub use crate::message::json::compact;

@@ -58,6 +58,22 @@ pub fn reply_raw(out: &mut Vec<u8>, word: &str, request_id: Option<&str>, data: 
     out.push(b'}');
 }
 
+/// Appends the reply `ok` to a call of a backend: `data` is the JSON text that it gave, and beside it
+/// stands `cached` when it was given before.
+pub fn reply_called(
+    out: &mut Vec<u8>,
+    word: &str,
+    request_id: Option<&str>,
+    data: &str,
+    cached: bool,
+) {
+    reply_raw(out, word, request_id, data);
+    if cached {
+        out.pop();
+        out.extend_from_slice(b",\"cached\":true}");
+    }
+}
+
 /// Appends the reply `error`; `hints` says whether this client wants to know what to type.
 pub fn reply_error(
     out: &mut Vec<u8>,

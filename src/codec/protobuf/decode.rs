@@ -30,6 +30,9 @@ impl Message {
             .map_err(Flaw::fault)
             .and_then(|()| asked(&head))
             .and_then(|verb| twin(verb, bytes));
+        // The one in the request wins when it is set (SPEC §8).
+        let inner = read.as_ref().ok().and_then(inner_request_id).filter(|id| !id.is_empty());
+        let request_id = inner.map_or(request_id, |id| self::request_id(Some(id)));
         let (request_id, read) = match request_id {
             Ok(id) => (id, read),
             Err(fault) => (None, Err(fault)),
@@ -72,6 +75,15 @@ fn twin(verb: Verb, bytes: &[u8]) -> Result<MessageType, Fault> {
     match ClientMessage::decode(bytes) {
         Ok(message) => message.message_type.ok_or_else(|| wrong("it asks nothing".to_owned())),
         Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+/// The `request_id` that two of the requests have themselves.
+const fn inner_request_id(twin: &MessageType) -> Option<&String> {
+    match twin {
+        MessageType::UiAction(request) => Some(&request.request_id),
+        MessageType::DataRequest(request) => Some(&request.request_id),
+        _ => None,
     }
 }
 

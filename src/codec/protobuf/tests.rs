@@ -4,7 +4,9 @@ use super::wire::{Event, Hello, Reply, Said, Sender, ServerMessage};
 use super::{Message, translate};
 use crate::codec::json;
 use crate::message::client::Verb;
-use crate::message::client::wire::{ClientMessage, MessageType, Ping, Publish};
+use crate::message::client::wire::{
+    ClientMessage, DataRequest, MessageType, Ping, Publish, UiAction,
+};
 use crate::message::fault::{Code, Fault};
 use crate::message::json::{Json, Payload};
 use prost::Message as _;
@@ -157,6 +159,32 @@ fn what_is_unknown_is_passed_over_and_an_empty_request_id_is_none() {
 }
 
 #[test]
+fn an_inner_request_id_wins_when_it_is_set() {
+    let long = "x".repeat(129);
+    for (outer, inner, expected) in [
+        ("a", "b", Some(Some(r#""b""#))),
+        ("", "b", Some(Some(r#""b""#))),
+        ("a", "", Some(Some(r#""a""#))),
+        ("", "", Some(None)),
+        ("a", &long, None),
+        (&long, "b", Some(Some(r#""b""#))),
+    ] {
+        let (request_id, params) = (inner.to_owned(), Vec::new());
+        let action = UiAction { action_type: "a".to_owned(), request_id, params };
+        let request_id = action.request_id.clone();
+        let data = DataRequest { resource: "a".to_owned(), request_id, params: Vec::new() };
+        for asked in [MessageType::UiAction(action), MessageType::DataRequest(data)] {
+            let message_type = Some(asked);
+            let message = ClientMessage { message_type, request_id: outer.to_owned() };
+            let message = Message::decode(&message.encode_to_vec());
+            let got = message.request();
+            let got = got.as_ref().map(|got| got.request_id.map(|id| id.as_json())).ok();
+            assert_eq!(got, expected, "{outer} {inner}");
+        }
+    }
+}
+
+#[test]
 fn replies_are_said_field_by_field() {
     let mut text = Vec::new();
     let fault = Fault::field("channel", "\"channel\" é").hint("type this").retry_after(300);
@@ -182,7 +210,9 @@ fn replies_are_said_field_by_field() {
         retryable: true,
         ..Reply::default()
     };
-    assert_eq!(said(ok), Said::Reply(expected));
+    assert_eq!(said(ok), Said::Reply(expected.clone()));
+    let cached = ok.replace(r#""retryable":true"#, r#""cached":true"#);
+    assert_eq!(said(&cached), Said::Reply(Reply { retryable: false, cached: true, ..expected }));
 }
 
 #[test]

@@ -23,6 +23,7 @@ struct Said<'a> {
     retryable: Option<bool>,
     retry_after_ms: Option<u64>,
     field: Option<Text<'a>>,
+    cached: Option<bool>,
     channel: Option<Text<'a>>,
     offset: Option<u64>,
     epoch: Option<Text<'a>>,
@@ -83,6 +84,7 @@ fn reply(out: &mut Vec<u8>, said: &Said<'_>, status: &str) {
     number(out, 7, said.retryable.map_or(0, u64::from));
     number(out, 8, said.retry_after_ms.unwrap_or_default());
     text(out, 9, said.field.as_ref());
+    number(out, 10, said.cached.map_or(0, u64::from));
 }
 
 fn event(out: &mut Vec<u8>, said: &Said<'_>) {

@@ -62,6 +62,9 @@ pub struct Reply {
     /// The parameter that is wrong.
     #[prost(string, tag = 9)]
     pub field: String,
+    /// Whether `data` was given before.
+    #[prost(bool, tag = 10)]
+    pub cached: bool,
 }
 
 /// What happened.

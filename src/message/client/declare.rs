@@ -10,6 +10,8 @@ macro_rules! domain {
     ($lt:lifetime repeated $kind:ident) => { Vec<domain!($lt $kind)> };
     ($lt:lifetime implicit integer) => { Implicit };
     ($lt:lifetime listed text) => { Texts<$lt> };
+    ($lt:lifetime implicit json) => { ImplicitJson<$lt> };
+    ($lt:lifetime implicit request_id) => { Enveloped };
     ($lt:lifetime text) => { Text<$lt> };
     ($lt:lifetime secret) => { Secret<$lt> };
     ($lt:lifetime integer) => { u64 };
@@ -37,6 +39,17 @@ macro_rules! shape {
     (@ visibility) => { Kind::Visibility };
     (@ client_info) => { Kind::ClientInfo };
     (@ position) => { Kind::Position };
+    (@ request_id) => { Kind::RequestId };
+}
+
+/// What may be said or not.
+macro_rules! said {
+    () => {
+        None
+    };
+    ($text:literal) => {
+        Some($text)
+    };
 }
 
 /// The Protobuf twin of a verb's struct; takes one field at a time, because prost reads attributes.
@@ -88,6 +101,12 @@ macro_rules! twin {
     ($to:tt $done:tt $doc:tt $f:ident: implicit integer = $($rest:tt)*) => {
         twin!($to $done $doc $f: integer = $($rest)*);
     };
+    ($to:tt $done:tt $doc:tt $f:ident: implicit json = $($rest:tt)*) => {
+        twin!($to $done $doc $f: json = $($rest)*);
+    };
+    ($to:tt $done:tt $doc:tt $f:ident: implicit request_id = $($rest:tt)*) => {
+        twin!($to $done $doc $f: text = $($rest)*);
+    };
     ($to:tt $done:tt $doc:tt $f:ident: listed text = $($rest:tt)*) => {
         twin!($to $done $doc $f: repeated text = $($rest)*);
     };
@@ -128,7 +147,7 @@ macro_rules! verbs {
     (; $a:lifetime; $(
         #[doc = $about:literal]
         $name:ident $(<$lt:lifetime>)? $word:literal = $number:tt, $access:ident, $order:ident, $rate:ident,
-        $example:literal {
+        $example:literal $(=> $data:literal)? {
             $( #[doc = $note:literal] $field:ident: $k1:ident $($k2:ident)? = $tag:tt; )*
         }
     )*) => {
@@ -198,6 +217,15 @@ macro_rules! verbs {
             #[must_use]
             pub const fn example(self) -> &'static str {
                 match self { $( Self::$name => $example, )* }
+            }
+
+            /// What `data` of its reply holds: names, `?` where one may be absent, `{…}` and `[…]` of
+            /// what is within. A name alone may be that of one of the
+            /// [`SHAPES`](crate::message::told::SHAPES), `..name` stands for the members of that one, `*`
+            /// for anything. `None` when the row does not say.
+            #[must_use]
+            pub const fn data(self) -> Option<&'static str> {
+                match self { $( Self::$name => said!($($data)?), )* }
             }
 
             /// Its parameters, in the order of their tags.

@@ -16,7 +16,7 @@ mod value;
 
 pub(crate) use members::read as read_object;
 pub use rows::*;
-pub use value::{ClientInfo, Implicit, Position, Secret, Text, Texts};
+pub use value::{ClientInfo, Enveloped, Implicit, ImplicitJson, Position, Secret, Text, Texts};
 
 /// Who may ask a verb (SPEC §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +74,8 @@ pub enum Kind {
     ClientInfo,
     /// A [`Position`]; Protobuf `Position`.
     Position,
+    /// The `request_id` of the envelope once more; Protobuf `string`.
+    RequestId,
 }
 
 impl Kind {
@@ -88,6 +90,7 @@ impl Kind {
             Self::Visibility => "public|private",
             Self::ClientInfo => "{client_id?,version?,platform?}",
             Self::Position => "{offset,epoch}",
+            Self::RequestId => "string|integer",
         }
     }
 }
@@ -101,7 +104,7 @@ pub enum Presence {
     Optional,
     /// A list that must be there, empty or not; Protobuf `repeated`.
     Repeated,
-    /// May be absent, which means 0; a plain field in Protobuf.
+    /// May be absent, which means 0 or nothing; a plain field in Protobuf.
     Implicit,
     /// A list that may be absent, which means empty; Protobuf `repeated`.
     Listed,

@@ -49,7 +49,7 @@ fn judge(name: &str, (kind, presence): (Kind, Presence), raw: Option<&&RawValue>
         Kind::Text => reads::<Text<'_>>(json),
         Kind::Integer => reads::<u64>(json),
         Kind::Boolean => reads::<bool>(json),
-        Kind::Json | Kind::Payload => true,
+        Kind::Json | Kind::Payload | Kind::RequestId => true,
         Kind::Visibility => reads::<Visibility>(json),
         Kind::ClientInfo => reads::<ClientInfo<'_>>(json),
         Kind::Position => reads::<Position<'_>>(json),
@@ -89,7 +89,7 @@ const fn wanted(kind: Kind, presence: Presence, an_integer: bool) -> &'static st
         Kind::Text if matches!(presence, Presence::Repeated | Presence::Listed) => {
             "a list of strings"
         }
-        Kind::Text => "a string",
+        Kind::Text | Kind::RequestId => "a string",
         Kind::Integer if an_integer => "an integer from 0 to 9007199254740991",
         Kind::Integer => "an integer",
         Kind::Boolean => "true or false",

@@ -213,6 +213,49 @@ impl<'a> Value<'a> for Implicit {
     }
 }
 
+/// JSON whose absence is an empty field, as plain `bytes` of proto3 have it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ImplicitJson<'a>(
+    /// The JSON; absent or `null`: none.
+    pub Option<Json<'a>>,
+);
+
+impl<'de: 'a, 'a> Deserialize<'de> for ImplicitJson<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'a> Value<'a> for ImplicitJson<'a> {
+    type Wire = Vec<u8>;
+
+    fn from_wire(field: &'a Vec<u8>, json: JsonCheck) -> Option<Self> {
+        if field.is_empty() {
+            return Some(Self(None));
+        }
+        Json::from_wire(field, json).map(|json| Self(Some(json)))
+    }
+}
+
+/// A `request_id` among the parameters: in Protobuf it wins over that of the envelope when it is set
+/// (SPEC §8), in JSON it is that of the envelope. Either way whoever reads the envelope has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Enveloped;
+
+impl<'de> Deserialize<'de> for Enveloped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::<de::IgnoredAny>::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl<'a> Value<'a> for Enveloped {
+    type Wire = String;
+
+    fn from_wire(_: &'a String, _: JsonCheck) -> Option<Self> {
+        Some(Self)
+    }
+}
+
 impl<'a> Value<'a> for bool {
     type Wire = Self;
 

@@ -7,7 +7,7 @@ use super::super::{KEPT_AFTER_END_MS, NewSession, Refusal, Written, fold, free_n
 use super::state::{Account, Login, State, User};
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
-use crate::message::record::{Profile, Session};
+use crate::message::record::{Profile, Role, Session};
 
 impl State {
     pub(super) fn register(
@@ -132,18 +132,20 @@ impl State {
             revoked: false,
         };
         self.sessions.insert(new.id, login);
-        Ok(Written::SignedIn { user: user.profile.clone(), session: Some(new.id) })
+        let user = user.profile.clone();
+        Ok(Written::SignedIn { user, session: Some(new.id), role: self.role(id) })
     }
 
     pub(super) fn admit(&mut self, id: &UserId, name: Option<&str>) -> Result<Written, Refusal> {
         if let Some(known) = self.users.get(id) {
-            return Ok(Written::SignedIn { user: known.profile.clone(), session: None });
+            let (user, role) = (known.profile.clone(), self.role(id));
+            return Ok(Written::SignedIn { user, session: None, role });
         }
         let taken = |name: &str| Ok::<_, Refusal>(self.names.contains_key(name));
         let name = free_name(id.as_str(), name, taken)?;
         let username = if name == *id.0 { Arc::clone(&id.0) } else { Arc::from(name) };
         let user = self.add_user(id, &username, &username, None);
-        Ok(Written::SignedIn { user, session: None })
+        Ok(Written::SignedIn { user, session: None, role: Role::default() })
     }
 
     pub(super) fn rotate(
@@ -171,8 +173,8 @@ impl State {
         login.expires_ms = expires_ms;
         login.session.last_used_at = self.stamp;
         let user = login.user.clone();
-        let user = self.user(&user)?.profile.clone();
-        Ok(Written::SignedIn { user, session: Some(session) })
+        let (user, role) = (self.user(&user)?.profile.clone(), self.role(&user));
+        Ok(Written::SignedIn { user, session: Some(session), role })
     }
 
     pub(super) fn revoke_sessions(

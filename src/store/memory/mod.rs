@@ -6,6 +6,7 @@
 mod account;
 mod chat;
 mod execution;
+mod grant;
 mod inbox;
 mod message;
 mod read;

@@ -17,14 +17,15 @@ impl State {
                 Found::Credentials(user.and_then(|user| self.credentials(user)))
             }
             Read::CredentialsOf { user } => Found::Credentials(self.credentials(user)),
-            Read::Standing { user, session, jti, now_ms } => {
+            Read::Standing { user, session, jti, issued_s, now_ms } => {
                 let session_stands = session.is_none_or(|id| {
                     let login = self.sessions.get(&id);
                     login.is_some_and(|l| l.user == *user && !l.revoked && l.expires_ms > *now_ms)
                 });
                 let revoked = jti.as_ref().is_some_and(|j| self.revoked_tokens.contains_key(j));
                 let known = self.users.get(user).map(|user| user.profile.clone());
-                Found::Standing { user: known, stands: session_stands && !revoked }
+                let after = session.is_some() || self.is_after_revocation(user, *issued_s);
+                Found::Standing { user: known, stands: session_stands && !revoked && after }
             }
             Read::Sessions { user, now_ms } => self.live_sessions(user, *now_ms),
             Read::SearchUsers { query, limit } => self.search_users(query, *limit),

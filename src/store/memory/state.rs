@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::{Logged, Refusal, Write, Written};
+use super::grant::Grant;
 use super::inbox::Inbox;
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
@@ -23,6 +24,7 @@ pub(super) struct State {
     /// Of the batch being written, or of the last one.
     pub(super) stamp: Timestamp,
     pub(super) users: BTreeMap<UserId, User>,
+    pub(super) grants: BTreeMap<UserId, Grant>,
     /// By name without case.
     pub(super) names: BTreeMap<Arc<str>, UserId>,
     /// Display name and name, both without case, of those who have two.
@@ -144,6 +146,8 @@ impl State {
             Write::RevokeSession { user, session } => self.revoke_session(user, *session),
             Write::RevokeSessions { user } => self.revoke_sessions(user, None),
             Write::RevokeToken { jti, expires_ms } => Ok(self.revoke_token(now, jti, *expires_ms)),
+            Write::SetRole { user, role } => self.set_role(user, *role),
+            Write::RevokeUser { user } => self.revoke_user(now, user),
             Write::ChangePassword { user, old, new, keep } => {
                 self.change_password(user, old, new, *keep)
             }

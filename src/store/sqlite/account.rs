@@ -9,7 +9,7 @@ use super::batch::Batch;
 use super::failure::Failure;
 use super::rows::{self, blob, int};
 use crate::base::id::{Id, UserId};
-use crate::message::record::Profile;
+use crate::message::record::{Profile, Role};
 
 impl Batch<'_> {
     pub(super) fn register(
@@ -47,15 +47,15 @@ impl Batch<'_> {
     }
 
     pub(super) fn admit(&self, id: &UserId, name: Option<&str>) -> Result<Written, Failure> {
-        if let Some((_, user)) = rows::user(self.conn, id)? {
-            return Ok(Written::SignedIn { user, session: None });
+        if let Some((key, user)) = rows::user(self.conn, id)? {
+            return Ok(Written::SignedIn { user, session: None, role: self.role(key)? });
         }
         let username = free_name(id.as_str(), name, |name| self.name_taken(name))?;
         let username: Arc<str> = Arc::from(username);
         let display_name = Arc::clone(&username);
         let user = Profile { id: id.clone(), username, display_name };
         self.add_user(&user, None)?;
-        Ok(Written::SignedIn { user, session: None })
+        Ok(Written::SignedIn { user, session: None, role: Role::default() })
     }
 
     pub(super) fn rotate(
@@ -65,7 +65,8 @@ impl Batch<'_> {
         next: &[u8; 32],
         expires_ms: u64,
     ) -> Result<Written, Failure> {
-        const FIND: &str = "SELECT s.refresh, s.revoked, s.expires_ms, u.id, u.username, u.display_name \
+        const FIND: &str = "SELECT s.refresh, s.revoked, s.expires_ms, u.id, u.username, u.display_name, \
+            u.key \
             FROM sessions s JOIN users u ON u.key = s.user WHERE s.id = ?1";
         const USED: &str = "SELECT 1 FROM used_digests WHERE session = ?1 AND digest = ?2";
         const KEEP: &str = "INSERT OR REPLACE INTO used_digests (session, digest, expires_ms) \
@@ -77,11 +78,12 @@ impl Batch<'_> {
         let read = |row: &Row<'_>| {
             let refresh: [u8; 32] = row.get(0)?;
             let revoked: bool = row.get(1)?;
-            Ok((refresh, revoked, rows::count(row, 2)?, rows::profile(row, 3)?))
+            Ok((refresh, revoked, rows::count(row, 2)?, rows::profile(row, 3)?, row.get(6)?))
         };
         let id = blob(session);
         let found = self.conn.prepare_cached(FIND)?.query_row([id], read).optional()?;
-        let (refresh, revoked, ends_ms, user) = found.ok_or(Refusal::NoSession)?;
+        let (refresh, revoked, ends_ms, user, key): (_, _, _, _, i64) =
+            found.ok_or(Refusal::NoSession)?;
         if refresh != *used {
             if !self.conn.prepare_cached(USED)?.exists((id, used))? {
                 return Err(Refusal::NoSession.into());
@@ -95,7 +97,7 @@ impl Batch<'_> {
         self.execute(KEEP, (id, used, int(ends_ms)))?;
         self.execute(NEXT, (id, next, int(expires_ms), int(self.stamp.0)))?;
         self.execute(FORGET, [self.forget_before()])?;
-        Ok(Written::SignedIn { user, session: Some(session) })
+        Ok(Written::SignedIn { user, session: Some(session), role: self.role(key)? })
     }
 
     pub(super) fn revoke_session(&self, user: &UserId, session: Id) -> Result<Written, Failure> {
@@ -199,7 +201,8 @@ impl Batch<'_> {
         let row =
             (id, user, &new.refresh, ends, at, told, info.client_id, info.version, info.platform);
         self.execute(SQL, row)?;
-        Ok(Written::SignedIn { user: profile, session: Some(new.id) })
+        let role = self.role(user)?;
+        Ok(Written::SignedIn { user: profile, session: Some(new.id), role })
     }
 
     /// What ended before this need not be remembered any more.

@@ -49,6 +49,8 @@ impl Batch<'_> {
             Write::RevokeSession { user, session } => self.revoke_session(user, *session),
             Write::RevokeSessions { user } => self.revoke_sessions(user, None),
             Write::RevokeToken { jti, expires_ms } => self.revoke_token(jti, *expires_ms),
+            Write::SetRole { user, role } => self.set_role(user, *role),
+            Write::RevokeUser { user } => self.revoke_user(user),
             Write::ChangePassword { user, old, new, keep } => {
                 self.change_password(user, old, new, *keep)
             }

@@ -8,6 +8,7 @@ mod batch;
 mod chat;
 mod execution;
 mod failure;
+mod grant;
 mod inbox;
 mod log;
 mod message;

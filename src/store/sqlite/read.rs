@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::super::{Error, Found, Read, Reader, Refusal, fold};
 use super::execution;
 use super::failure::Failure;
+use super::grant;
 use super::inbox;
 use super::log;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
@@ -33,8 +34,8 @@ impl SqliteReader {
                 self.credentials(Credentials::Named, &fold(username))?
             }
             Read::CredentialsOf { user } => self.credentials(Credentials::Of, user.as_str())?,
-            Read::Standing { user, session, jti, now_ms } => {
-                self.standing(user, *session, jti.as_deref(), *now_ms)?
+            Read::Standing { user, session, jti, issued_s, now_ms } => {
+                self.standing(user, *session, jti.as_deref(), *issued_s, *now_ms)?
             }
             Read::Sessions { user, now_ms } => self.sessions(user, *now_ms)?,
             Read::SearchUsers { query, limit } => self.search_users(&fold(query), *limit)?,
@@ -85,21 +86,24 @@ impl SqliteReader {
         user: &UserId,
         session: Option<Id>,
         jti: Option<&str>,
+        issued_s: Option<u64>,
         now_ms: u64,
     ) -> rusqlite::Result<Found> {
         const SESSION: &str = "SELECT 1 FROM sessions s JOIN users u ON u.key = s.user \
             WHERE s.id = ?1 AND u.id = ?2 AND s.revoked = 0 AND s.expires_ms > ?3";
         const TOKEN: &str = "SELECT 1 FROM revoked_tokens WHERE jti = ?1";
-        let known = rows::user(&self.conn, user)?.map(|(_, profile)| profile);
+        let known = rows::user(&self.conn, user)?;
         let mut stands = true;
         if let Some(session) = session {
             let row = (blob(session), user.as_str(), int(now_ms));
             stands = self.conn.prepare_cached(SESSION)?.exists(row)?;
+        } else if let Some((key, _)) = &known {
+            stands = grant::stands(&self.conn, *key, issued_s)?;
         }
         if let Some(jti) = jti {
             stands &= !self.conn.prepare_cached(TOKEN)?.exists([jti])?;
         }
-        Ok(Found::Standing { user: known, stands })
+        Ok(Found::Standing { user: known.map(|(_, profile)| profile), stands })
     }
 
     fn sessions(&self, user: &UserId, now_ms: u64) -> rusqlite::Result<Found> {

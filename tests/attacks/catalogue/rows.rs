@@ -10,6 +10,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("Frames, fragments, text, closing", FRAMES),
     ("Compression", DEFLATE),
     ("Lines and JSON", LINES),
+    ("Protobuf", PROTOBUF),
     ("TLS", TLS),
     ("Slow and dead peers", SLOW),
     ("Exhaustion", EXHAUSTION),
@@ -111,6 +112,15 @@ LN-11 | Keys by the thousand, chosen to collide. | Time that grows with their by
 LN-12 | Fifty thousand requests in one go. | Answered in order, and nobody else waits.
 LN-13 | Wrong requests that wait in line behind right ones. | Refused in the same words, in their order.
 LN-14 | Long messages behind a registration, in one piece with it. | Read by the limits of a user.
+";
+
+const PROTOBUF: &str = "
+PB-01 | Messages that are cut, claim more than there is, hold numbers without end, or groups. | `bad_request`, by the byte or by the verb.
+PB-02 | Messages that ask nothing, two things, something unknown, or under two ids. | `bad_request` or `unknown_type`; nothing of it is done.
+PB-03 | JSON within a message that no JSON client may send, numbers that JSON has not. | `bad_request` that names the field.
+PB-04 | A message of the longest length and one byte more; thousands of empty parts in one. | The first is read, the second 1009; the parts cost what they are long.
+PB-05 | Text where Protobuf is spoken. | 1003.
+PB-06 | Wrong messages without end. | 4002 at the tenth in a row.
 ";
 
 const TLS: &str = "

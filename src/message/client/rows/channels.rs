@@ -5,7 +5,7 @@ macro_rules! channel_rows {
 
     /// Subscribes to a channel, from a position when one is given.
     Subscribe<'a> "subscribe" = 38, User, Barrier, Request,
-    r#"{"type":"subscribe","channel":"public:lobby"}"# {
+    r#"{"type":"subscribe","channel":"public:lobby"}"# => "channel, offset, epoch, recovered?, events[event], more, state?" {
         /// 1–128 of `A-Za-z0-9._:-`.
         channel: text = 1;
         /// What was seen last: the events after it are returned.
@@ -16,14 +16,14 @@ macro_rules! channel_rows {
 
     /// Ends a subscription.
     Unsubscribe<'a> "unsubscribe" = 39, User, Barrier, Request,
-    r#"{"type":"unsubscribe","channel":"public:lobby"}"# {
+    r#"{"type":"unsubscribe","channel":"public:lobby"}"# => "" {
         /// The channel.
         channel: text = 1;
     }
 
     /// Publishes to a channel.
     Publish<'a> "publish" = 40, User, Run, Request,
-    r#"{"type":"publish","channel":"public:lobby","payload":{"x":1}}"# {
+    r#"{"type":"publish","channel":"public:lobby","payload":{"x":1}}"# => "offset, epoch, duplicate?" {
         /// The channel.
         channel: text = 1;
         /// What is published.
@@ -32,8 +32,19 @@ macro_rules! channel_rows {
         event: optional text = 3;
         /// `false`: the publisher does not get the event.
         echo: optional boolean = 4;
-        /// The publisher's own id for it.
+        /// The publisher's own id for it; the same one again changes nothing.
         client_id: optional text = 5;
+    }
+
+    /// Gives what a channel remembers: what came after a position, or the latest.
+    History<'a> "history" = 41, User, Barrier, Request,
+    r#"{"type":"history","channel":"public:lobby"}"# => "events[event], offset, epoch, more" {
+        /// The channel.
+        channel: text = 1;
+        /// What was seen last: the events after it are returned.
+        since: optional position = 2;
+        /// At most so many events.
+        limit: optional integer = 3;
     }
     } };
 }

@@ -5,7 +5,7 @@ macro_rules! execution_rows {
 
     /// Says how far an execution is; the first one begins it.
     UpdateExecution<'a> "update_execution" = 51, Service, Barrier, Request,
-    r#"{"type":"update_execution","execution_id":"run-7","team_id":"ops","status":"running","progress":40}"# {
+    r#"{"type":"update_execution","execution_id":"run-7","team_id":"ops","status":"running","progress":40}"# => "execution" {
         /// 1–64 of `A-Za-z0-9._:-`; its channel is `execution:{execution_id}`.
         execution_id: text = 1;
         /// The team whose members may see it, 1–64 of `A-Za-z0-9._:-`.
@@ -24,14 +24,14 @@ macro_rules! execution_rows {
 
     /// Tells how far an execution is.
     GetExecution<'a> "get_execution" = 52, User, Barrier, Request,
-    r#"{"type":"get_execution","execution_id":"run-7"}"# {
+    r#"{"type":"get_execution","execution_id":"run-7"}"# => "execution" {
         /// The execution.
         execution_id: text = 1;
     }
 
     /// Lists the executions of a team, the one that changed last first.
     ListExecutions<'a> "list_executions" = 53, User, Barrier, Request,
-    r#"{"type":"list_executions","team_id":"ops","status":"running"}"# {
+    r#"{"type":"list_executions","team_id":"ops","status":"running"}"# => "executions[execution], more" {
         /// The team.
         team_id: text = 1;
         /// Only those that are so far.

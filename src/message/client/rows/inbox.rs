@@ -6,7 +6,7 @@ macro_rules! inbox_rows {
 
     /// Tells up to which event of a channel the client has everything.
     EventAck<'a> "event_ack" = 3, User, Run, Request,
-    r#"{"type":"event_ack","channel":"user:bia","offset":7}"# {
+    r#"{"type":"event_ack","channel":"user:bia","offset":7}"# => "" {
         /// The channel; the inbox `user:{id}` keeps it.
         channel: text = 1;
         /// The last event that is there.
@@ -15,7 +15,7 @@ macro_rules! inbox_rows {
 
     /// Sends an event to everyone connected; it is not kept.
     Broadcast<'a> "broadcast" = 45, Service, Barrier, Request,
-    r#"{"type":"broadcast","payload":{"x":1}}"# {
+    r#"{"type":"broadcast","payload":{"x":1}}"# => "" {
         /// What it tells.
         payload: json = 1;
         /// The `type` of the event; `publication` when absent.
@@ -26,7 +26,7 @@ macro_rules! inbox_rows {
 
     /// Sends an event to users, kept for those away; answered once it is on disk.
     Send<'a> "send" = 46, Service, Run, Request,
-    r#"{"type":"send","user_ids":["bia"],"event":"invoice","payload":{"number":7}}"# {
+    r#"{"type":"send","user_ids":["bia"],"event":"invoice","payload":{"number":7}}"# => "" {
         /// The ids of the users, at most 1,000; an unknown one refuses the whole.
         user_ids: repeated text = 1;
         /// The `type` of the event.
@@ -39,7 +39,7 @@ macro_rules! inbox_rows {
 
     /// Makes a notification for a user.
     CreateNotification<'a> "create_notification" = 47, Service, Barrier, Request,
-    r#"{"type":"create_notification","user_id":"bia","level":"info","title":"Done","message":"The report is there"}"# {
+    r#"{"type":"create_notification","user_id":"bia","level":"info","title":"Done","message":"The report is there"}"# => "notification" {
         /// The id of the user.
         user_id: text = 1;
         /// `info`, `success`, `warning` or `error`.
@@ -54,7 +54,7 @@ macro_rules! inbox_rows {
 
     /// Lists the notifications of the user, newest first.
     GetNotifications<'a> "get_notifications" = 48, User, Barrier, Request,
-    r#"{"type":"get_notifications","unread_only":true}"# {
+    r#"{"type":"get_notifications","unread_only":true}"# => "notifications[notification], unread_count" {
         /// Whether those that were read are left out.
         unread_only: optional boolean = 1;
         /// How many at most; 50 when absent.
@@ -65,14 +65,14 @@ macro_rules! inbox_rows {
 
     /// Marks a notification of the user as read.
     MarkAsRead<'a> "mark_as_read" = 49, User, Barrier, Request,
-    r#"{"type":"mark_as_read","notification_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# {
+    r#"{"type":"mark_as_read","notification_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# => "unread_count" {
         /// The notification.
         notification_id: text = 1;
     }
 
     /// Marks all notifications of the user as read.
     MarkAllAsRead "mark_all_as_read" = 50, User, Barrier, Request,
-    r#"{"type":"mark_all_as_read"}"# {
+    r#"{"type":"mark_all_as_read"}"# => "unread_count" {
     }
     } };
 }

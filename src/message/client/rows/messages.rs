@@ -5,7 +5,7 @@ macro_rules! message_rows {
 
     /// Reads a page of a chat, the latest when no position is given.
     GetMessages<'a> "get_messages" = 30, User, Barrier, Request,
-    r#"{"type":"get_messages","chat_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# {
+    r#"{"type":"get_messages","chat_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# => "messages[message], has_more" {
         /// The chat.
         chat_id: text = 1;
         /// Only messages before this one.
@@ -18,7 +18,7 @@ macro_rules! message_rows {
 
     /// Sends a chat message; answered once it is on disk.
     Message<'a> "message" = 31, User, Run, Message,
-    r#"{"type":"message","to":"bia","content":"hello"}"# {
+    r#"{"type":"message","to":"bia","content":"hello"}"# => "message, duplicate?" {
         /// The chat; this or `to`.
         chat_id: optional text = 1;
         /// A username: the message goes to the DM with that user.
@@ -35,7 +35,7 @@ macro_rules! message_rows {
 
     /// Changes the text of a message of the user.
     EditMessage<'a> "edit_message" = 32, User, Barrier, Request,
-    r#"{"type":"edit_message","message_id":"018bcfe5-687b-7fff-bfff-ffffffffffff","content":"hello!"}"# {
+    r#"{"type":"edit_message","message_id":"018bcfe5-687b-7fff-bfff-ffffffffffff","content":"hello!"}"# => "message" {
         /// The message.
         message_id: text = 1;
         /// Its new text.
@@ -44,14 +44,14 @@ macro_rules! message_rows {
 
     /// Empties a message; its author or an owner may.
     DeleteMessage<'a> "delete_message" = 33, User, Barrier, Request,
-    r#"{"type":"delete_message","message_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# {
+    r#"{"type":"delete_message","message_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# => "" {
         /// The message.
         message_id: text = 1;
     }
 
     /// Tells up to where a chat was read.
     MarkRead<'a> "mark_read" = 34, User, Barrier, Request,
-    r#"{"type":"mark_read","chat_id":"018bcfe5-687b-7fff-bfff-ffffffffffff","seq":7}"# {
+    r#"{"type":"mark_read","chat_id":"018bcfe5-687b-7fff-bfff-ffffffffffff","seq":7}"# => "unread" {
         /// The chat.
         chat_id: text = 1;
         /// The last message read.
@@ -60,7 +60,7 @@ macro_rules! message_rows {
 
     /// Tells the others of a chat that the user is typing.
     Typing<'a> "typing" = 35, User, Run, Ephemeral,
-    r#"{"type":"typing","chat_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# {
+    r#"{"type":"typing","chat_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# => "" {
         /// The chat.
         chat_id: text = 1;
         /// `false` when the user stopped.

@@ -1,0 +1,363 @@
+//! At the home of a channel: its numbering, its history, and which loops listen.
+//!
+//! A loop says that it is interested before it subscribes anyone, and that it is not any more when
+//! the last subscriber has gone. The home may count a loop as interested without having been asked
+//! (when members join); such a loop says at once if nobody there is. Each word of the home carries
+//! a generation, so that an answer to an older word cannot undo a newer one.
+//!
+//! Limits: `limits.history_bytes` for all histories of a loop; who would be the next to forget, forgets
+//! all when it is reached. Nothing scans: each channel with a history stands in a queue of ends.
+
+mod history;
+mod place;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use history::{Mark, PAGE_BYTES_MAX, Page, Since};
+pub use place::Place;
+
+use crate::base::hash::{NameMap, name_map};
+use crate::base::id::LoopId;
+use crate::base::rng::Rng;
+use crate::hub::policy::Policies;
+use crate::hub::{AsChannel, Channel, ChannelRef};
+use history::{History, Keep};
+
+/// How long the numbering of a channel in memory outlives its last use.
+const FORGET_AFTER: Duration = Duration::from_secs(300);
+
+/// The channels whose home this loop is.
+#[derive(Debug)]
+pub struct Channels {
+    numbers: NameMap<Channel, u32>,
+    /// By number; those of free numbers stand for no channel.
+    homes: Vec<Home>,
+    free: Vec<u32>,
+    /// Channels that nobody listened to at the time given, oldest first.
+    idle: VecDeque<(Duration, u32)>,
+    /// When the oldest entry of a channel's history is over, as it was when it was entered here.
+    due: BinaryHeap<Reverse<(Duration, u32)>>,
+    /// Of all histories.
+    bytes: usize,
+    bytes_max: usize,
+    evicted: u64,
+    policies: Policies,
+    loops: usize,
+    seed: u64,
+}
+
+#[derive(Debug)]
+struct Home {
+    channel: Channel,
+    history: History,
+    keep: Keep,
+    /// Distinguishes this numbering from one that is started after it is forgotten.
+    epoch: Arc<str>,
+    used: Duration,
+    /// Whether it is among the idle ones already, once however often it is used.
+    idle: bool,
+    /// Whether it is in the queue of ends.
+    ages: bool,
+    interest: Box<[Interest]>,
+}
+
+impl Home {
+    fn is_silent(&self) -> bool {
+        self.interest.iter().all(|interest| !interest.listens)
+    }
+
+    fn position(&self) -> Position {
+        Position { offset: self.history.top(), epoch: Arc::clone(&self.epoch) }
+    }
+
+    /// What came after a place of this numbering or another one.
+    fn since(&self, since: &Since, limit: usize) -> Page {
+        if *since.epoch == *self.epoch {
+            return self.history.page(Some(since.offset), limit);
+        }
+        Page { recovered: false, ..self.history.page(Some(0), limit) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Interest {
+    listens: bool,
+    generation: u64,
+}
+
+/// Where a channel stands: what is above `offset` is still to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The newest offset.
+    pub offset: u64,
+    /// The numbering it belongs to.
+    pub epoch: Arc<str>,
+}
+
+impl Channels {
+    /// No channels, for a process of so many loops; `bytes_max` is what their histories may take.
+    #[must_use]
+    pub fn new(seed: u64, loops: usize, policies: Policies, bytes_max: usize) -> Self {
+        Self {
+            numbers: name_map(seed),
+            homes: Vec::new(),
+            free: Vec::new(),
+            idle: VecDeque::new(),
+            due: BinaryHeap::new(),
+            bytes: 0,
+            bytes_max,
+            evicted: 0,
+            policies,
+            loops,
+            seed,
+        }
+    }
+
+    /// How many channels have state here.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether none has.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// What all histories take, in bytes.
+    #[must_use]
+    pub const fn history_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many publications were forgotten before their time since this was last asked.
+    pub const fn take_evicted(&mut self) -> u64 {
+        std::mem::replace(&mut self.evicted, 0)
+    }
+
+    /// What stands for what `user` calls `client_id`.
+    #[must_use]
+    pub fn mark(&self, user: &str, client_id: &str) -> Mark {
+        Mark::new(self.seed, user, client_id)
+    }
+
+    /// A channel that has state here, without making another copy of its name.
+    #[must_use]
+    pub fn known(&self, channel: ChannelRef<'_>) -> Option<Channel> {
+        let key: &dyn AsChannel = &channel;
+        self.numbers.get_key_value(key).map(|(known, _)| known.clone())
+    }
+
+    /// The number of a channel, which gets state if it has none.
+    fn enter(&mut self, channel: &Channel, now: Duration, rng: &mut Rng) -> u32 {
+        if let Some(number) = self.numbers.get(channel) {
+            return *number;
+        }
+        let policy = self.policies.of(channel.namespace()).filter(|policy| !policy.durable);
+        let messages = policy.and_then(|policy| policy.history_messages).unwrap_or(0);
+        let seconds = policy.and_then(|policy| policy.history_seconds).unwrap_or(0);
+        let home = Home {
+            channel: channel.clone(),
+            history: History::new(),
+            keep: Keep {
+                messages: if seconds == 0 { 0 } else { messages as usize },
+                time: Duration::from_secs(u64::from(seconds)),
+            },
+            epoch: format!("{:016x}", rng.next_u64()).into(),
+            used: now,
+            idle: false,
+            ages: false,
+            interest: vec![Interest::default(); self.loops].into(),
+        };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.homes[number as usize] = home;
+                number
+            }
+            None => {
+                self.homes.push(home);
+                self.homes.len() as u32 - 1
+            }
+        };
+        self.numbers.insert(channel.clone(), number);
+        number
+    }
+
+    fn home(&mut self, number: u32) -> &mut Home {
+        &mut self.homes[number as usize]
+    }
+
+    fn find(&self, channel: &Channel) -> Option<&Home> {
+        self.homes.get(*self.numbers.get(channel)? as usize)
+    }
+
+    /// The state of a channel, in use from now on.
+    fn touch(&mut self, channel: &Channel, now: Duration, rng: &mut Rng) -> (u32, &mut Home) {
+        let number = self.enter(channel, now, rng);
+        let home = self.home(number);
+        home.used = now;
+        (number, home)
+    }
+
+    /// The loop listens from now on. Gives the generation of its interest, where the channel stands,
+    /// and what came since a place, if one is given: everything above is still to come.
+    pub fn listen(
+        &mut self,
+        channel: &Channel,
+        who: LoopId,
+        since: Option<(&Since, usize)>,
+        now: Duration,
+        rng: &mut Rng,
+    ) -> (u64, Position, Option<Page>) {
+        self.pass(now);
+        let (number, home) = self.touch(channel, now, rng);
+        let interest = &mut home.interest[usize::from(who.0)];
+        interest.listens = true;
+        interest.generation += 1;
+        let generation = interest.generation;
+        let position = home.position();
+        let page = since.map(|(since, limit)| {
+            self.expire(number, now);
+            self.home(number).since(since, limit)
+        });
+        (generation, position, page)
+    }
+
+    /// Where a channel stands, and a part of its history: what came since a place, or the newest.
+    pub fn history(
+        &mut self,
+        channel: &Channel,
+        since: Option<&Since>,
+        limit: usize,
+        now: Duration,
+        rng: &mut Rng,
+    ) -> (Position, Page) {
+        let number = self.place(channel, now, rng).number;
+        self.expire(number, now);
+        let (_, home) = self.touch(channel, now, rng);
+        let page = match since {
+            Some(since) => home.since(since, limit),
+            None => home.history.page(None, limit),
+        };
+        (home.position(), page)
+    }
+
+    /// The loop's last subscriber has gone; ignored when the home has spoken to it since
+    /// `generation`.
+    pub fn unlisten(&mut self, channel: &Channel, who: LoopId, generation: u64, now: Duration) {
+        let Some(number) = self.numbers.get(channel).copied() else { return };
+        let home = self.home(number);
+        let interest = &mut home.interest[usize::from(who.0)];
+        if interest.generation == generation {
+            interest.listens = false;
+        }
+        self.rest(number, now);
+    }
+
+    /// Every loop counts as listening until it says otherwise, because members may be anywhere.
+    /// Gives each loop's generation.
+    pub fn listen_all(&mut self, channel: &Channel, now: Duration, rng: &mut Rng) -> Box<[u64]> {
+        let (_, home) = self.touch(channel, now, rng);
+        for interest in &mut home.interest {
+            interest.listens = true;
+            interest.generation += 1;
+        }
+        home.interest.iter().map(|interest| interest.generation).collect()
+    }
+
+    /// The loops that listen.
+    pub fn listeners(&self, channel: &Channel) -> impl Iterator<Item = LoopId> {
+        let interest = self.find(channel).map(|home| &*home.interest).unwrap_or_default();
+        let listens = |(at, interest): (usize, &Interest)| interest.listens.then_some(at);
+        interest.iter().enumerate().filter_map(listens).map(|at| LoopId(at as u16))
+    }
+
+    /// A channel that is about to be published to, or looked at.
+    pub fn place(&mut self, channel: &Channel, now: Duration, rng: &mut Rng) -> Place<'_> {
+        self.pass(now);
+        let (number, _) = self.touch(channel, now, rng);
+        self.rest(number, now);
+        Place { channels: self, number, now }
+    }
+
+    /// Remembers when a channel without listeners may be forgotten.
+    fn rest(&mut self, number: u32, now: Duration) {
+        let home = self.home(number);
+        if home.is_silent() && !home.idle {
+            home.idle = true;
+            self.idle.push_back((now, number));
+        }
+    }
+
+    /// Time has passed: lets go of what nobody has used for long, so that names cannot fill the
+    /// memory, and of publications that are over.
+    fn pass(&mut self, now: Duration) {
+        while let Some(Reverse((at, number))) = self.due.peek().copied()
+            && at <= now
+        {
+            self.due.pop();
+            self.home(number).ages = false;
+            self.expire(number, now);
+            self.age(number);
+        }
+        while let Some((_, number)) = self.idle.pop_front_if(|(at, _)| *at + FORGET_AFTER <= now) {
+            self.expire(number, now);
+            let home = self.home(number);
+            home.idle = false;
+            let fresh = home.used + FORGET_AFTER > now || home.ages || !home.history.is_empty();
+            if home.is_silent() && !fresh {
+                self.forget(number);
+            } else {
+                // It is looked at again after as long.
+                self.rest(number, now);
+            }
+        }
+    }
+
+    fn forget(&mut self, number: u32) {
+        let nobody = Channel::Named(Arc::default());
+        let home = self.home(number);
+        let channel = std::mem::replace(&mut home.channel, nobody);
+        home.interest = Box::default();
+        self.numbers.remove(&channel);
+        self.free.push(number);
+    }
+
+    /// Enters a channel into the queue of ends, unless it is there or has no history.
+    fn age(&mut self, number: u32) {
+        let home = self.home(number);
+        if let Some(oldest) = home.history.oldest().filter(|_| !home.ages) {
+            home.ages = true;
+            let end = oldest.saturating_add(home.keep.time);
+            self.due.push(Reverse((end, number)));
+        }
+    }
+
+    fn expire(&mut self, number: u32, now: Duration) {
+        let home = self.home(number);
+        let before = home.history.bytes();
+        home.history.expire(home.keep, now);
+        self.bytes -= before - self.home(number).history.bytes();
+    }
+
+    /// All histories together are too long: those that end first go at once, whole.
+    fn evict(&mut self) {
+        while self.bytes > self.bytes_max
+            && let Some(Reverse((_, number))) = self.due.pop()
+        {
+            let home = self.home(number);
+            home.ages = false;
+            let (bytes, count) = (home.history.bytes(), home.history.len());
+            home.history.clear();
+            self.bytes -= bytes;
+            self.evicted += count as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

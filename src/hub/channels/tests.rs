@@ -1,0 +1,149 @@
+//! Numbers, interest and history of channels at their home.
+
+use super::*;
+use crate::protocol::frame::Draft;
+use crate::protocol::websocket::Opcode;
+
+const NOW: Duration = Duration::from_secs(1000);
+
+fn named(name: &str) -> Channel {
+    Channel::parse(name).expect("a good name")
+}
+
+fn channels(loops: usize) -> Channels {
+    Channels::new(1, loops, Policies::default(), 1 << 20)
+}
+
+/// Publishes something; where it stands.
+fn number(channels: &mut Channels, to: &Channel, now: Duration, rng: &mut Rng) -> Position {
+    publish(channels, to, "x", now, rng)
+}
+
+fn publish(
+    channels: &mut Channels,
+    to: &Channel,
+    text: &str,
+    now: Duration,
+    rng: &mut Rng,
+) -> Position {
+    let mut draft = Draft::new(Vec::new());
+    draft.payload().extend_from_slice(text.as_bytes());
+    let mut place = channels.place(to, now, rng);
+    let position = place.position();
+    place.publish(&mut draft.finish(Opcode::Text), None);
+    position
+}
+
+fn since(position: &Position) -> Since {
+    Since { offset: position.offset, epoch: (*position.epoch).into() }
+}
+
+fn texts(page: &Page) -> Vec<&str> {
+    page.events.iter().map(|(_, frame)| std::str::from_utf8(frame.payload()).unwrap()).collect()
+}
+
+#[test]
+fn who_listens_gets_what_was_missed_and_then_what_comes() {
+    let (mut channels, mut rng) = (channels(2), Rng::new(1));
+    let a = named("public:a");
+    let first = publish(&mut channels, &a, "1", NOW, &mut rng);
+    publish(&mut channels, &a, "2", NOW, &mut rng);
+    let seen = since(&first);
+    let (_, stands, page) = channels.listen(&a, LoopId(0), Some((&seen, 10)), NOW, &mut rng);
+    let page = page.expect("a place was given");
+    assert_eq!((stands.offset, texts(&page), page.recovered), (2, vec!["2"], true));
+    let other = Since { epoch: "another".into(), ..seen.clone() };
+    let (_, _, page) = channels.listen(&a, LoopId(0), Some((&other, 10)), NOW, &mut rng);
+    let page = page.expect("a place was given");
+    assert_eq!((texts(&page), page.recovered), (vec!["1", "2"], false));
+    let (stands, page) = channels.history(&a, None, 1, NOW, &mut rng);
+    assert_eq!((stands.offset, texts(&page)), (2, vec!["2"]));
+    let (stands, page) = channels.history(&named("public:b"), None, 1, NOW, &mut rng);
+    assert_eq!((stands.offset, texts(&page).len()), (0, 0));
+}
+
+#[test]
+fn what_is_over_goes_without_being_asked_for() {
+    let (mut channels, mut rng) = (channels(1), Rng::new(1));
+    let (a, b) = (named("public:a"), named("public:b"));
+    publish(&mut channels, &a, "1", NOW, &mut rng);
+    publish(&mut channels, &a, "2", NOW + Duration::from_secs(200), &mut rng);
+    let kept = channels.history_bytes();
+    assert!(kept > 0 && channels.due.len() == 1);
+    number(&mut channels, &b, NOW + Duration::from_secs(299), &mut rng);
+    let both = channels.history_bytes();
+    number(&mut channels, &b, NOW + Duration::from_secs(301), &mut rng);
+    assert!(channels.history_bytes() < both + kept, "the first is over");
+    // Long after, not even the numbers are left.
+    let later = NOW + Duration::from_secs(5000);
+    let (stands, page) = channels.history(&b, None, 10, later, &mut rng);
+    assert_eq!((stands.offset, page.events.len(), channels.history_bytes()), (0, 0, 0));
+    channels.history(&b, None, 10, later + 2 * FORGET_AFTER, &mut rng);
+    assert_eq!((channels.len(), channels.due.len()), (1, 0));
+}
+
+#[test]
+fn histories_have_a_bound_together() {
+    let (mut channels, mut rng) = (channels(1), Rng::new(1));
+    let text = "x".repeat(10_000);
+    for number in 0..300 {
+        let channel = named(&format!("public:{}", number % 30));
+        publish(&mut channels, &channel, &text, NOW + Duration::from_secs(number), &mut rng);
+        assert!(channels.history_bytes() <= 1 << 20);
+    }
+    assert!(channels.take_evicted() > 100 && channels.take_evicted() == 0);
+    let (stands, page) = channels.history(&named("public:29"), None, 100, NOW, &mut rng);
+    assert!(stands.offset == 10 && !page.events.is_empty(), "the newest is there");
+    let bytes: usize = channels.homes.iter().map(|home| home.history.bytes()).sum();
+    assert_eq!(channels.history_bytes(), bytes);
+}
+
+#[test]
+fn offsets_count_and_an_epoch_lasts_as_long_as_the_numbering() {
+    let (mut channels, mut rng) = (channels(2), Rng::new(1));
+    let a = named("public:a");
+    assert_eq!(channels.known(a.as_channel()), None);
+    let first = number(&mut channels, &a, NOW, &mut rng);
+    assert_eq!(channels.known(a.as_channel()), Some(a.clone()));
+    let second = number(&mut channels, &a, NOW, &mut rng);
+    assert_eq!((first.offset, second.offset), (1, 2));
+    assert_eq!(first.epoch, second.epoch);
+    let (_, stands, _) = channels.listen(&a, LoopId(1), None, NOW, &mut rng);
+    assert_eq!(stands, second);
+    // While somebody listens it is not forgotten, afterwards it is.
+    number(&mut channels, &named("public:b"), NOW + 2 * FORGET_AFTER, &mut rng);
+    assert_eq!(channels.len(), 2);
+    channels.unlisten(&a, LoopId(1), 1, NOW + 2 * FORGET_AFTER);
+    let later = NOW + 4 * FORGET_AFTER;
+    let again = number(&mut channels, &named("public:c"), later, &mut rng);
+    assert_eq!((channels.len(), again.offset), (1, 1));
+    assert_ne!(number(&mut channels, &a, later, &mut rng).epoch, first.epoch);
+}
+
+#[test]
+fn a_channel_that_is_only_published_to_is_idle_once() {
+    let (mut channels, mut rng) = (channels(1), Rng::new(1));
+    let a = named("public:a");
+    for second in 0..1000 {
+        number(&mut channels, &a, NOW + Duration::from_secs(second), &mut rng);
+        assert_eq!(channels.idle.len(), 1);
+    }
+    // In use all the time, it has kept its numbers; left alone, it goes.
+    let last = NOW + Duration::from_secs(1000);
+    assert_eq!(number(&mut channels, &a, last, &mut rng).offset, 1001);
+    for later in 1..=2 {
+        number(&mut channels, &named("public:b"), last + later * FORGET_AFTER, &mut rng);
+    }
+    assert_eq!(channels.len(), 1);
+}
+
+#[test]
+fn an_old_word_does_not_undo_a_newer_one() {
+    let (mut channels, mut rng) = (channels(3), Rng::new(1));
+    let a = named("public:a");
+    let (old, ..) = channels.listen(&a, LoopId(2), None, NOW, &mut rng);
+    let generations = channels.listen_all(&a, NOW, &mut rng);
+    channels.unlisten(&a, LoopId(2), old, NOW);
+    channels.unlisten(&a, LoopId(0), generations[0], NOW);
+    assert_eq!(channels.listeners(&a).collect::<Vec<_>>(), [LoopId(1), LoopId(2)]);
+}
