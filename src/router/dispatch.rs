@@ -7,7 +7,7 @@ use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
 use super::{
     After, Echo, Router, accounts, admin, basics, calls, channels, chats, executions, messages,
-    notifications, sending, tokens,
+    notifications, sending, sync, tokens,
 };
 use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
@@ -353,6 +353,7 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::CreateNotification(request) => notifications::create_notification(ask, &request),
         Request::GetNotifications(request) => notifications::get_notifications(ask, &request),
         Request::MarkAsRead(request) => notifications::mark_as_read(ask, &request),
+        Request::Sync(request) => sync::sync(ask, &request),
         Request::UpdateExecution(request) => executions::update_execution(ask, &request),
         Request::GetExecution(request) => executions::get_execution(ask, &request),
         Request::ListExecutions(request) => executions::list_executions(ask, &request),

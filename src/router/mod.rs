@@ -32,6 +32,7 @@ mod revoked;
 mod sending;
 mod session;
 mod slots;
+mod sync;
 mod tokens;
 mod waiting;
 pub mod words;

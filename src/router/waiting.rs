@@ -6,7 +6,7 @@ use super::ask::{Ask, Event};
 use super::slots::FREE;
 use super::{
     Router, accounts, admin, arrival, basics, calls, channels, chats, executions, inbox_log,
-    messages, notifications, revoked, sending, tokens,
+    messages, notifications, revoked, sending, sync, tokens,
 };
 use crate::base::arena::Key;
 use crate::base::id::{ConnectionId, UserId};
@@ -44,6 +44,7 @@ pub(super) enum Step {
     Message(messages::Step),
     Notification(notifications::Step),
     Sending(sending::Step),
+    Sync(sync::Step),
     Token(tokens::Step),
 }
 
@@ -76,6 +77,7 @@ impl Router {
             Step::Message(step) => messages::go_on(&mut ask, step, event),
             Step::Notification(step) => notifications::go_on(&mut ask, step, event),
             Step::Sending(step) => sending::go_on(&mut ask, step, event),
+            Step::Sync(step) => sync::go_on(&mut ask, step, event),
             Step::Token(step) => tokens::go_on(&mut ask, step, event),
         };
         self.conclude(cx, connection, slot, verb.word(), request_id, outcome);

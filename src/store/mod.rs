@@ -18,6 +18,7 @@ pub mod memory;
 mod read;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod sync;
 mod write;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::execution::ExecutionRead;
 use super::inbox::{InboxFound, InboxRead, Place};
+use super::sync::Missed;
 use super::write::Logged;
 use crate::base::id::{Id, UserId};
 use crate::message::execution::Execution;
@@ -112,6 +113,17 @@ pub enum Read {
     Inbox(InboxRead),
     /// Executions → [`Found::Executions`].
     Execution(ExecutionRead),
+    /// What a user missed → [`Found::Missed`].
+    Sync {
+        /// Who.
+        user: UserId,
+        /// Whose executions the user may see.
+        teams: Arc<[String]>,
+        /// From when, included, unix milliseconds.
+        since_ms: u64,
+        /// At most this many chats, notifications, executions.
+        limit: u32,
+    },
 }
 
 /// What a read found.
@@ -166,6 +178,8 @@ pub enum Found {
     },
     /// Something of what is kept for a user.
     Inbox(InboxFound),
+    /// What a user missed.
+    Missed(Box<Missed>),
     /// Executions, and whether there are more after the last.
     Executions {
         /// Those found.

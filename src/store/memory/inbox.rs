@@ -52,6 +52,12 @@ impl Inbox {
         }
     }
 
+    /// Notifications made since, newest first.
+    pub(super) fn notified(&self, since_ms: u64) -> Vec<Notification> {
+        let all = self.notifications.iter().rev();
+        all.filter(|one| one.created_at.0 >= since_ms).cloned().collect()
+    }
+
     fn unread(&self) -> u64 {
         self.notifications.iter().filter(|one| !one.read).count() as u64
     }

@@ -11,6 +11,7 @@ mod inbox;
 mod message;
 mod read;
 mod state;
+mod sync;
 
 use std::collections::VecDeque;
 use std::iter::repeat_n;

@@ -52,6 +52,9 @@ impl State {
             }
             Read::Inbox(read) => self.read_inbox(read),
             Read::Execution(read) => self.read_executions(read),
+            Read::Sync { user, teams, since_ms, limit } => {
+                self.missed(user, teams, *since_ms, *limit)
+            }
         })
     }
 

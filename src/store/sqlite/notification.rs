@@ -141,6 +141,22 @@ pub(super) fn page(
     Ok(InboxFound::Notifications { notifications, unread: unread(conn, user)? })
 }
 
+/// Those made since, newest first: one more than `limit` at most.
+pub(super) fn since(
+    conn: &Connection,
+    user: &UserId,
+    since_ms: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<Notification>> {
+    const SQL: &str = "SELECT n.id, n.level, n.title, n.message, n.read, n.created_at, n.action \
+        FROM users u CROSS JOIN notifications n ON n.user = u.key \
+        WHERE u.id = ?1 AND n.created_at >= ?2 ORDER BY n.number DESC LIMIT ?3";
+    let mut found = conn.prepare_cached(SQL)?;
+    let params = (user.as_str(), int(since_ms), i64::from(limit) + 1);
+    let found = found.query_map(params, |row| one(row, user))?;
+    found.collect()
+}
+
 fn one(row: &Row<'_>, user: &UserId) -> rusqlite::Result<Notification> {
     let level: String = row.get(1)?;
     Ok(Notification {

@@ -1,6 +1,7 @@
 //! A reader: a connection that cannot write, each read in one transaction, so in one snapshot.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -11,17 +12,23 @@ use super::grant;
 use super::inbox;
 use super::log;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
+use super::sync::{self, Asked};
 use crate::base::id::{Id, UserId};
+use crate::base::time::Timestamp;
 use crate::message::record::{ClientInfo, Profile, Session};
 
 /// One of the readers.
 pub(super) struct SqliteReader {
     conn: Connection,
+    /// The stamp of the last commit, shared with the writer.
+    committed: Arc<AtomicU64>,
+    /// The same before the snapshot of this read.
+    snapshot: Timestamp,
 }
 
 impl SqliteReader {
-    pub(super) const fn new(conn: Connection) -> Self {
-        Self { conn }
+    pub(super) const fn new(conn: Connection, committed: Arc<AtomicU64>) -> Self {
+        Self { conn, committed, snapshot: Timestamp(0) }
     }
 
     fn begin(&self, sql: &str) -> rusqlite::Result<()> {
@@ -59,6 +66,10 @@ impl SqliteReader {
             }
             Read::Inbox(read) => inbox::find(&self.conn, read)?,
             Read::Execution(read) => execution::read(&self.conn, read)?,
+            Read::Sync { user, teams, since_ms, limit } => {
+                let asked = Asked { user, teams, since_ms: *since_ms, limit: *limit };
+                sync::missed(&self.conn, &asked, self.snapshot)?
+            }
         })
     }
 
@@ -241,6 +252,8 @@ enum Credentials {
 impl Reader for SqliteReader {
     fn read(&mut self, read: &Read) -> Result<Found, Error> {
         let failed = |error: rusqlite::Error| Error::Unavailable(Arc::from(error.to_string()));
+        // Before the snapshot: what is committed later than that has a stamp no earlier.
+        self.snapshot = Timestamp(self.committed.load(Ordering::Acquire));
         self.begin("BEGIN").map_err(failed)?;
         let found = self.find(read);
         let ended = if self.conn.is_autocommit() { Ok(()) } else { self.begin("COMMIT") };

@@ -70,6 +70,14 @@ macro_rules! inbox_rows {
         notification_id: text = 1;
     }
 
+    /// Tells what the user missed since a time: messages, notifications, executions.
+    Sync<'a> "sync" = 58, User, Barrier, Request,
+    r#"{"type":"sync","since":"2026-11-20T18:03:40.112Z"}"#
+        => "chats[{chat, messages[message], more}], notifications[notification], executions[execution], server_time, more" {
+        /// RFC 3339, included; the `server_time` of the last reply.
+        since: text = 1;
+    }
+
     /// Marks all notifications of the user as read.
     MarkAllAsRead "mark_all_as_read" = 50, User, Barrier, Request,
     r#"{"type":"mark_all_as_read"}"# => "unread_count" {
