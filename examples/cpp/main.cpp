@@ -47,6 +47,16 @@ int main(int argc, char** argv) {
       say("published", client.ask(publish));
     }
 
+    // Something is pressed, and a backend answers: one that has said `serve`.
+    stentor::v1::ClientMessage action;
+    action.mutable_ui_action()->set_action_type("button_click");
+    action.mutable_ui_action()->set_params(R"({"button":"start"})");
+    try {
+      say("ui_action", client.ask(action));
+    } catch (const stentor::Refused& refused) {
+      std::cout << "refused " << refused.reply.code() << '\n';
+    }
+
     stentor::v1::ClientMessage heartbeat;
     heartbeat.mutable_heartbeat()->set_client_time_ms(
         std::chrono::duration_cast<std::chrono::milliseconds>(

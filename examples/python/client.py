@@ -80,6 +80,12 @@ async def main(url, token, channel):
             await client.ask("publish", channel=channel, payload=payload, event="reading")
             event = await asyncio.wait_for(client.events.get(), 5)
             print("event", event.type, event.channel, "from", event.sender.username, event.payload)
+        # Something is pressed, and a backend answers: one that has said `serve`.
+        try:
+            params = b'{"button":"start"}'
+            print("ui_action", await client.ask("ui_action", action_type="button_click", params=params))
+        except Refused as refused:
+            print("refused", refused.reply.code)
         print("heartbeat", (await client.ask("heartbeat", client_time_ms=1))["server_time"])
         reading.cancel()
 

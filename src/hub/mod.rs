@@ -58,6 +58,16 @@ impl<'a> ChannelRef<'a> {
         };
         Some(known.unwrap_or(Self::Named(name)))
     }
+
+    /// The part of the name before the first `:`; its policy is configuration.
+    #[must_use]
+    pub fn namespace(&self) -> &'a str {
+        match self {
+            Self::Room(_) => "room",
+            Self::User(_) => "user",
+            Self::Named(name) => name.split_once(':').map_or(name, |(namespace, _)| namespace),
+        }
+    }
 }
 
 impl From<ChannelRef<'_>> for Channel {
@@ -128,11 +138,7 @@ impl Channel {
     /// The part of the name before the first `:`; its policy is configuration.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        match self {
-            Self::Room(_) => "room",
-            Self::User(_) => "user",
-            Self::Named(name) => name.split_once(':').map_or(name, |(namespace, _)| namespace),
-        }
+        self.as_channel().namespace()
     }
 }
 

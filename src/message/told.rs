@@ -97,6 +97,7 @@ pub const SHAPES: &[Shape] = &[
 
 const ROOM: &str = "`room:{chat_id}`";
 const INBOX: &str = "`user:{user_id}`";
+const BUS: &str = "`stentor:events`, for admins";
 
 /// Every event of the server, beside what clients name themselves.
 pub const EVENTS: &[Event] = &[
@@ -125,16 +126,16 @@ pub const EVENTS: &[Event] = &[
         "these offsets of the channel will not come, both included",
     ),
     event(
-        super::server::CALL,
-        "a worker",
-        "call_id, kind, name, params, user{id, username, role, teams}, deadline_ms",
-        "a user calls; `call_result` answers",
-    ),
-    event(
         super::server::PUBLICATION,
         "a channel",
         "*",
         "what was published without a name; the payload is the publisher's",
+    ),
+    event(
+        super::server::CALL,
+        "a worker",
+        "call_id, kind, name, params, user{id, username, role, teams}, deadline_ms",
+        "a user calls: answer with `call_result`",
     ),
     event(super::server::GROUP_CREATED, ROOM, "..shared_chat", "the group was made"),
     event("message", ROOM, "..message", "a message is on disk"),
@@ -162,5 +163,30 @@ pub const EVENTS: &[Event] = &[
         ROOM,
         "chat_id, user_id, username, active",
         "somebody types, or stopped; never stored",
+    ),
+    event("connect", BUS, "connection_id, door, client_ip?, encrypted", "a connection speaks"),
+    event(
+        "disconnect",
+        BUS,
+        "connection_id, user_id?, code?, reason, age_ms",
+        "a connection is gone; `code` is ours, without one the peer went",
+    ),
+    event(
+        "auth_failure",
+        BUS,
+        "connection_id?, client_ip?, why",
+        "a password or token was refused",
+    ),
+    event("subscribe", BUS, "connection_id, user_id?, channel", "a connection asked for a channel"),
+    event("join", BUS, "chat_id, user_id", "a user is a member of a chat now"),
+    event("leave", BUS, "chat_id, user_id", "a user is not any more"),
+    event("publish", BUS, "channel, offset, user_id", "something was published"),
+    event("breaker", BUS, "action, state", "the breaker of an action is `closed` or `open` now"),
+    event("zombie", BUS, "connection_id, user_id?", "no sign of life: it is being closed (4102)"),
+    event(
+        "alert",
+        BUS,
+        "alert, raised, value, limit",
+        "`connections`, `errors` or `round_trip` is over its limit, or not any more",
     ),
 ];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
 use super::words::{PasswordTask, Revoked, Word};
-use super::{Router, arrival, revoked, tokens};
+use super::{Router, arrival, resume, revoked, tokens};
 use crate::auth::{Claims, Role, names, no_teams, refresh};
 use crate::base::id::{Id, UserId};
 use crate::guard::Limit;
@@ -90,6 +90,7 @@ pub(super) fn register(ask: &mut Ask<'_, '_>, request: &client::Register<'_>) ->
     {
         return Err(bad_name("display_name"));
     }
+    resume::intend(ask, request.resume.as_ref())?;
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.announce(client.as_ref(), request.acks);
     ask.session_mut()?.told_of_itself(client.clone());
@@ -109,6 +110,7 @@ pub(super) fn bad_name(field: &'static str) -> Fault {
 pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outcome {
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.announce(client.as_ref(), request.acks);
+    resume::intend(ask, request.resume.as_ref())?;
     ask.session_mut()?.told_of_itself(client.clone());
     let account: Box<str> = names::fold(&request.username).into();
     if !names::valid_username(&request.username)
@@ -173,7 +175,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.write(write, Step::Open { secret })
         }
         (Step::Compare { .. }, Event::Verified(_)) => {
-            ask.router.metrics.auth_failures.add(1);
+            ask.router.auth_failed(ask.cx, ask.connection, Code::InvalidCredentials.word());
             Err(invalid_credentials())
         }
         (Step::Open { secret }, Event::Written(Written::SignedIn { user, session, role })) => {
@@ -191,7 +193,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.password(PasswordTask::Hash(new), Step::NewHash { old: hash })
         }
         (Step::OldPassword { .. }, Event::Verified(false)) => {
-            ask.router.metrics.auth_failures.add(1);
+            ask.router.auth_failed(ask.cx, ask.connection, Code::InvalidCredentials.word());
             Err(Fault {
                 field: Some("old_password".into()),
                 ..Fault::new(Code::InvalidCredentials, "wrong password")

@@ -3,16 +3,17 @@
 
 use std::time::Duration;
 
-use super::ask::{Answer, Ask, Event, Outcome, Resumed, SignedIn, gone, unexpected};
+use super::ask::{Answer, Ask, Event, Outcome, SignedIn, gone, unexpected};
 use super::channels::may_hear;
+use super::resume::Resume;
 use super::session::{Arriving, User, Who};
-use super::words::{Wish, Word};
+use super::words::{Heard, Wish, Word};
 use super::{Router, Timer, executions, tokens};
 use crate::auth::Identity;
-use crate::base::id::{Address, ConnectionId, Id, LoopId};
+use crate::base::id::{ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
 use crate::guard::Limit;
-use crate::handler::{Close, Context, Peer};
+use crate::handler::{Close, Context};
 use crate::hub::{AsChannel, Channel};
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
@@ -30,6 +31,9 @@ pub(super) struct Step {
     budget: Option<std::sync::Arc<crate::guard::rate::Budget>>,
     /// Homes that have not answered yet.
     homes: usize,
+    resume: Resume,
+    /// The user was here before.
+    renews: bool,
     /// What was found, until it is used.
     chats: Vec<Id>,
     /// Where the device stands in the inbox.
@@ -38,15 +42,20 @@ pub(super) struct Step {
 
 impl Step {
     /// Another home has answered; whether all have.
-    pub(super) fn heard_home(&mut self) -> bool {
+    pub(super) fn heard_home(&mut self, heard: &mut Vec<Heard>) -> bool {
+        self.resume.heard(heard);
         self.homes = self.homes.saturating_sub(1);
         self.homes == 0
+    }
+
+    /// Whether what the store refuses is only a chat that cannot be resumed.
+    pub(super) fn refused(&mut self) -> bool {
+        self.resume.refused()
     }
 
     /// Whether it only waits for the cursor of a new device, which can be told later.
     pub(super) fn goes_on_after(&self, fault: &Fault) -> bool {
         self.place.is_some_and(|place| !place.known)
-            && self.homes == 0
             && matches!(fault.code, Code::StorageFull | Code::StorageUnavailable | Code::Overloaded)
     }
 }
@@ -80,8 +89,17 @@ pub(super) fn begin(
     ask.session_mut()?.who = arriving;
     ask.router.local_users.add(&user, connection);
     let (home, address) = (ask.router.homes.of_user(&user), ask.address());
-    let (chats, place) = (Vec::new(), None);
-    let step = Step { identity, profile, tokens: issued, budget: None, homes: 0, chats, place };
+    let step = Step {
+        identity,
+        profile,
+        tokens: issued,
+        budget: None,
+        homes: 0,
+        resume: Resume::default(),
+        renews: false,
+        chats: Vec::new(),
+        place: None,
+    };
     ask.tell(home, step, |call| Word::Attach { call, user, connection: address, limited })
 }
 
@@ -99,8 +117,23 @@ fn renew(
     profile: Profile,
     tokens: Option<(String, String)>,
 ) -> Outcome {
-    replace_identity(ask.router, ask.cx, ask.connection, identity, profile);
-    reply(ask, tokens.as_ref())
+    let id = ask.connection;
+    replace_identity(ask.router, ask.cx, id, identity.clone(), profile.clone());
+    let wishes = ask.session_mut()?.take_intended();
+    let (resume, asked) = Resume::begin(ask.router, id, &identity, wishes);
+    let (chats, place) = (Vec::new(), None);
+    let step = Step {
+        identity,
+        profile,
+        tokens,
+        budget: None,
+        homes: 0,
+        resume,
+        renews: true,
+        chats,
+        place,
+    };
+    ask_homes(ask, step, asked)
 }
 
 /// Puts another identity of the same user on the connection, with its expiry.
@@ -187,7 +220,15 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
             ask.write(Write::Inbox(InboxWrite::Open { user, device, bounds }), step)
         }
         Event::Written(Written::Inbox(_)) | Event::Unstored => listen(ask, step),
-        Event::Listening(_) => arrive(ask, step),
+        Event::Listening(_) | Event::Refused => read_log(ask, step),
+        Event::Found(Found::Log { events, top, more }) => {
+            step.resume.found(ask.cx, &events, top, more);
+            read_log(ask, step)
+        }
+        Event::Found(Found::Publications(found)) => {
+            step.resume.found_stored(ask.cx, &found);
+            read_log(ask, step)
+        }
         event => Err(unexpected(&event)),
     }
 }
@@ -201,6 +242,10 @@ fn device(ask: &Ask<'_, '_>) -> Result<std::sync::Arc<str>, Fault> {
 /// user alone finds its way by the user's home, and needs no subscription.
 fn listen(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
     let (id, mut chats) = (ask.connection, std::mem::take(&mut step.chats));
+    if let Some(place) = &mut step.place {
+        // Or it is as if it were: nobody waits for that any more.
+        place.known = true;
+    }
     let Who::Arriving(arriving) = &mut ask.session_mut()?.who else { return Err(gone()) };
     let Arriving::Reading(changes) = std::mem::replace(&mut arriving.1, Arriving::Listening) else {
         return Err(gone());
@@ -211,17 +256,30 @@ fn listen(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
             chats.push(chat);
         }
     }
-    if chats.is_empty() {
-        return arrive(ask, step);
-    }
-    let mut by_home: Vec<Vec<Wish>> = vec![Vec::new(); ask.router.homes.len()];
+    let mut wishes = Vec::new();
     for channel in chats.into_iter().map(Channel::Room) {
         let added = ask.router.subscriptions.hold(&channel, id);
         if added.new {
             ask.session_mut()?.channels.push(added.number);
         }
-        let home = ask.router.homes.of_channel(&channel);
-        by_home[usize::from(home.0)].push(Wish { channel, since: None });
+        wishes.push(Wish { channel, since: None });
+    }
+    let intended = ask.session_mut()?.take_intended();
+    let (resume, asked) = Resume::begin(ask.router, id, &step.identity, intended);
+    step.resume = resume;
+    wishes.extend(asked);
+    ask_homes(ask, step, wishes)
+}
+
+/// Tells the homes of channels that this loop listens.
+fn ask_homes(ask: &mut Ask<'_, '_>, mut step: Step, wishes: Vec<Wish>) -> Outcome {
+    if wishes.is_empty() {
+        return read_log(ask, step);
+    }
+    let mut by_home: Vec<Vec<Wish>> = vec![Vec::new(); ask.router.homes.len()];
+    for wish in wishes {
+        let home = ask.router.homes.of_channel(&wish.channel);
+        by_home[usize::from(home.0)].push(wish);
     }
     by_home.iter().for_each(|channels| step.homes += usize::from(!channels.is_empty()));
     let call = ask.call(step);
@@ -233,12 +291,24 @@ fn listen(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
     Ok(Answer::Later)
 }
 
+/// The logs of the chats that are resumed are read one after the other.
+fn read_log(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
+    match step.resume.next_read(ask.router, ask.cx, &step.identity) {
+        Some(read) => ask.read(read, step),
+        None => arrive(ask, step),
+    }
+}
+
 /// Everything stands: the connection is the user's.
 fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let id = ask.connection;
-    let Step { identity, profile, tokens, budget: Some(budget), place, .. } = step else {
-        return Err(gone());
-    };
+    let Step { identity, profile, tokens, budget, mut resume, renews, place, .. } = step;
+    if renews {
+        resume.stand(ask.router, ask.cx, id);
+        return reply(ask, tokens.as_ref(), &resume);
+    }
+    let Some(budget) = budget else { return Err(gone()) };
+    resume.stand(ask.router, ask.cx, id);
     let expired_close_ms = ask.router.auth.expired_close_ms;
     let after = expiry(ask.cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     let expiry = Some(ask.cx.set_timer(after, Timer::Expiry(id)));
@@ -260,10 +330,10 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     ask.router.metrics.users.add(1);
     ask.cx.limit(id, ask.router.config.message_bytes);
     ask.router.open_inbox(ask.cx, id, announced, place.unwrap_or_default());
-    reply(ask, tokens.as_ref())
+    reply(ask, tokens.as_ref(), &resume)
 }
 
-fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>) -> Outcome {
+fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>, resumed: &Resume) -> Outcome {
     let user = ask.user()?;
     let profile = user.profile();
     let (session_id, exp) = (user.identity.session, user.identity.expires_at_unix_s);
@@ -273,96 +343,22 @@ fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>) -> Outcome {
         token: tokens.map(|(token, _)| token.as_str()),
         refresh_token: tokens.map(|(_, refresh)| refresh.as_str()),
         expires_at: Timestamp(exp.saturating_mul(1000)),
-        resumed: Resumed {},
+        resumed,
     })
 }
 
 impl Router {
-    /// Nobody is on the connection any more: subscriptions end, the home is told.
-    pub(super) fn leave(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let user = match std::mem::replace(&mut session.who, Who::Nobody) {
-            Who::Nobody => return,
-            Who::Arriving(arriving) => arriving.0.user,
-            Who::User(user) => {
-                if let Some(timer) = user.expiry {
-                    cx.cancel_timer(timer);
-                }
-                self.metrics.users.add(-1);
-                user.identity.user
-            }
-        };
-        session.chosen = 0;
-        session.drop_course();
-        let numbers = std::mem::take(&mut session.channels);
-        self.local_users.remove(&user, id);
-        self.unsubscribe_all(cx, id, numbers);
-        self.stop_serving(cx, id);
-        let connection = Address { home: cx.here, connection: id };
-        cx.tell(self.homes.of_user(&user), Word::Detach { user, connection });
-    }
-
-    /// Ends subscriptions; the homes of channels that nobody here listens to are told.
-    pub(super) fn unsubscribe_all(
+    /// An arrival failed. Who renewed a token is still here.
+    pub(super) fn not_arrived(
         &mut self,
         cx: &mut Context<'_, Self>,
         id: ConnectionId,
-        numbers: Vec<u32>,
+        step: &Step,
     ) {
-        let mut by_home: Vec<Vec<(Channel, u64)>> = vec![Vec::new(); self.homes.len()];
-        for number in numbers {
-            self.settle(cx, id, number);
-            if let Some((channel, generation)) = self.subscriptions.remove(number, id) {
-                let home = self.homes.of_channel(&channel);
-                by_home[usize::from(home.0)].push((channel, generation));
-            }
-        }
-        for (home, channels) in by_home.into_iter().enumerate() {
-            if !channels.is_empty() {
-                cx.tell(LoopId(home as u16), Word::Unlisten { channels });
-            }
-        }
-    }
-
-    /// How long a client may take to authenticate.
-    pub(super) fn auth_timeout(&self, peer: Peer) -> Duration {
-        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
-        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
-    }
-
-    /// The time to authenticate runs while nothing is being worked on.
-    pub(super) fn start_auth_timer(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(stranger) = &mut session.stranger else { return };
-        if stranger.timer.is_none() {
-            let timer = cx.set_timer(stranger.left, Timer::Auth(id));
-            stranger.timer = Some((timer, cx.now.monotonic.into()));
-        }
-    }
-
-    pub(super) fn stop_auth_timer(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(stranger) = &mut session.stranger else { return };
-        if let Some((timer, since)) = stranger.timer.take() {
-            cx.cancel_timer(timer);
-            stranger.left = stranger.left.saturating_sub(since.elapsed(cx.now));
-        }
-    }
-
-    pub(super) fn auth_is_late(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        if let Some(stranger) = &mut session.stranger {
-            stranger.timer = None;
-        }
-        self.metrics.auth_timeouts.add(1);
-        cx.close(id, Close::new(crate::message::close::DEADLINE, "authenticate in time"));
-    }
-
-    pub(super) fn token_is_over(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        if let Some(Who::User(user)) = self.sessions.get_mut(id).map(|session| &mut session.who) {
-            user.expiry = None;
-            self.metrics.tokens_expired.add(1);
-            cx.close(id, Close::new(crate::message::close::TOKEN_EXPIRED, "the token is over"));
+        if step.renews {
+            step.resume.give_up(self, cx, id);
+        } else {
+            self.leave(cx, id);
         }
     }
 }

@@ -130,7 +130,7 @@ struct Explained {
     parameters: Vec<Parameter>,
     /// What the reply holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'static str>,
+    data: Option<String>,
     example: &'static serde_json::value::RawValue,
 }
 
@@ -175,8 +175,7 @@ pub(super) fn help(ask: &mut Ask<'_, '_>, request: &client::Help<'_>) -> Outcome
         about: parameter.about,
     };
     let parameters = verb.parameters().iter().map(parameter).collect();
-    // Nothing to say of a reply that holds nothing.
-    let (about, data) = (verb.about(), verb.data().filter(|data| !data.is_empty()));
+    let (about, data) = (verb.about(), verb.data().map(|data| format!("{{{data}}}")));
     let verb = Explained { r#type: verb.word(), about, needs, parameters, data, example };
     ask.ok(&OneVerb { verb })
 }

@@ -2,20 +2,20 @@
 
 use std::borrow::Cow;
 
-use super::ask::{Answer, Ask, Outcome, not_authenticated};
+use super::ask::{Answer, Ask, Outcome};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
 use super::{
     After, Echo, Router, accounts, admin, basics, calls, channels, chats, executions, messages,
     notifications, sending, sync, tokens,
 };
-use crate::base::id::ConnectionId;
+use crate::base::id::{ConnectionId, LoopId};
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
-use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
-use crate::message::client::{Access, Rate, Request};
-use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
+use crate::hub::ChannelRef;
+use crate::message::client::{Order, Request};
+use crate::message::close::BAD_REQUESTS;
 use crate::message::fault::{Code, Fault};
 use crate::protocol::websocket::Opcode;
 
@@ -103,6 +103,45 @@ impl Router {
         }
     }
 
+    fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
+        match decoded {
+            Ok(Decoded {
+                request: Request::Message(_) | Request::Send(_) | Request::EventAck(_),
+                ..
+            }) => Lane::Store,
+            Ok(Decoded { request: Request::Publish(publish), .. })
+                if self.config.policies.stores() =>
+            {
+                self.lane_of(&publish.channel)
+            }
+            // With one loop every channel is at home here.
+            Ok(Decoded { request: Request::Publish(_) | Request::Typing(_), .. })
+                if self.homes.len() == 1 =>
+            {
+                Lane::Home(LoopId(0))
+            }
+            Ok(Decoded { request: Request::Publish(publish), .. }) => {
+                ChannelRef::parse(&publish.channel)
+                    .map_or(Lane::Alone, |channel| Lane::Home(self.homes.of_channel(&channel)))
+            }
+            Ok(Decoded { request: Request::Typing(typing), .. }) => {
+                crate::base::id::Id::parse(&typing.chat_id).map_or(Lane::Alone, |chat| {
+                    Lane::Home(self.homes.of_channel(&ChannelRef::Room(chat)))
+                })
+            }
+            Ok(decoded) if decoded.verb.order() == Order::Free => Lane::Free,
+            Ok(_) | Err(_) => Lane::Alone,
+        }
+    }
+
+    /// Where a publication goes, when there are durable namespaces.
+    fn lane_of(&self, channel: &str) -> Lane {
+        let Some(channel) = ChannelRef::parse(channel) else { return Lane::Alone };
+        let home = self.homes.of_channel(&channel);
+        let policy = self.config.policies.of(channel.namespace());
+        if policy.is_some_and(|policy| policy.durable) { Lane::Log(home) } else { Lane::Home(home) }
+    }
+
     fn start(
         &mut self,
         cx: &mut Context<'_, Self>,
@@ -129,23 +168,6 @@ impl Router {
                 self.conclude(cx, id, slot, verb.word(), request_id, outcome);
             }
         }
-    }
-
-    /// Before authentication a client has a handful of requests.
-    fn early(&mut self, id: ConnectionId, counts: bool) -> Result<(), Fault> {
-        let limit = self.config.unauthenticated_requests;
-        let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
-        if session.user().is_some() || !counts {
-            return Ok(());
-        }
-        let Some(stranger) = &mut session.stranger else { return Ok(()) };
-        stranger.early += 1;
-        if limit.is_none_or(|limit| stranger.early <= limit) {
-            return Ok(());
-        }
-        session.close_after(Close::new(RATE_ABUSE, "too many requests without authentication"));
-        Err(Fault::new(Code::RateLimited, "too many requests without authentication")
-            .hint("login, register or auth first"))
     }
 
     /// Answers a request, and whatever can be done after it.
@@ -277,41 +299,6 @@ impl Router {
     }
 }
 
-impl Ask<'_, '_> {
-    /// Whether the user may say this verb now.
-    fn may(&mut self) -> Result<(), Fault> {
-        let counts = self.verb.rate() != Rate::Free;
-        self.router.early(self.connection, counts)?;
-        let access = self.verb.access();
-        let class = match self.verb.rate() {
-            Rate::Free => None,
-            Rate::Request => Some(Class::Request),
-            Rate::Message => Some(Class::Message),
-            Rate::Ephemeral => Some(Class::Ephemeral),
-        };
-        let Some(user) = self.session()?.user() else {
-            return if access == Access::Anyone { Ok(()) } else { Err(not_authenticated()) };
-        };
-        let allowed = match access {
-            Access::Anyone | Access::User => true,
-            Access::Service => user.identity.role.serves(),
-            Access::Admin => user.identity.role == crate::auth::Role::Admin,
-        };
-        if !allowed {
-            return Err(Fault::new(Code::Forbidden, "this needs another role"));
-        }
-        if user.identity.role.serves() {
-            return Ok(());
-        }
-        let Some(class) = class else { return Ok(()) };
-        user.budget.take(class, self.cx.now.monotonic, 1).map_err(|wait| {
-            self.router.guard_metrics.limited.add_at(class.limit(), 1);
-            Fault::new(Code::RateLimited, "too many requests")
-                .retry_after(wait.as_millis() as u64 + 1)
-        })
-    }
-}
-
 /// Every verb has its handler; a row of the catalogue without one does not compile.
 fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
     match request {
@@ -353,11 +340,11 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::CreateNotification(request) => notifications::create_notification(ask, &request),
         Request::GetNotifications(request) => notifications::get_notifications(ask, &request),
         Request::MarkAsRead(request) => notifications::mark_as_read(ask, &request),
+        Request::MarkAllAsRead(_) => notifications::mark_all_as_read(ask),
         Request::Sync(request) => sync::sync(ask, &request),
         Request::UpdateExecution(request) => executions::update_execution(ask, &request),
         Request::GetExecution(request) => executions::get_execution(ask, &request),
         Request::ListExecutions(request) => executions::list_executions(ask, &request),
-        Request::MarkAllAsRead(_) => notifications::mark_all_as_read(ask),
         Request::History(request) => channels::history(ask, &request),
         Request::UiAction(request) => calls::ui_action(ask, &request),
         Request::DataRequest(request) => calls::data_request(ask, &request),

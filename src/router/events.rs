@@ -12,14 +12,12 @@ use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
 use crate::handler::{Context, Tag};
 use crate::hub::Channel;
+use crate::hub::channels::DURABLE_EPOCH;
 use crate::message::record::{ChatKind, RoomEvent};
 use crate::message::server;
 use crate::protocol::frame::{Common, Frame};
 use crate::protocol::websocket::Opcode;
 use crate::store::{Logged, Written};
-
-/// The epoch of every durable channel: its numbering never restarts.
-pub(super) const DURABLE_EPOCH: &str = "1";
 
 impl Router {
     /// A worker has finished. What was stored is told to the members first, from here, the home of
@@ -29,6 +27,9 @@ impl Router {
             return self.spread(cx, kept, done.by);
         }
         let Finished::Written(Ok(written)) = &done.result else { return self.finished(cx, done) };
+        if let Written::Published { .. } = written {
+            return self.publication_stored(cx, done);
+        }
         match (written, chat_of(written)) {
             (_, Some(chat)) => self.tell_members(cx, chat, written, done.by),
             (Written::Execution(written), None) => {
@@ -84,9 +85,11 @@ impl Router {
             Written::SignedIn { .. }
             | Written::Revoked { .. }
             | Written::Granted
+            | Written::Published { .. }
             | Written::Inbox(_)
             | Written::Execution(_) => {}
         }
+        self.members_changed(cx, chat, joined, left);
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);
         }
@@ -200,6 +203,11 @@ impl Router {
         }
     }
 
+    /// What an event is on the queues of its receivers.
+    pub(super) fn tag(&self, number: u32, offset: u64) -> Tag {
+        Tag { channel: number, offset, class: self.class(number) }
+    }
+
     fn hand_out_one(
         &mut self,
         cx: &mut Context<'_, Self>,
@@ -219,7 +227,7 @@ impl Router {
         }
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
-        let tag = Tag { channel: number, offset, class: self.class(number) };
+        let tag = self.tag(number, offset);
         if self.subscriptions.all_new(number) {
             return cx.broadcast(receivers, except, frame, tag);
         }

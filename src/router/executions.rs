@@ -17,7 +17,7 @@ use super::words::{CallRef, Looked, Publication, Word};
 use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::handler::Context;
-use crate::hub::channels::{Position, Since};
+use crate::hub::channels::{DURABLE_EPOCH, Position, Since};
 use crate::hub::policy::Right;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
@@ -251,6 +251,9 @@ impl Router {
                 let (channel, now) = (channel(id), cx.now.monotonic);
                 let (generation, position, _) =
                     self.channels.listen(&channel, call.home, None, now, cx.rng);
+                // Of a namespace that was configured durable only the store knows the place.
+                let position =
+                    position.unwrap_or_else(|| Position { offset: 0, epoch: DURABLE_EPOCH.into() });
                 let execution = execution.clone().map(Box::new);
                 let key = call.key;
                 let looked = Looked { call: key, channel, generation, position, execution };

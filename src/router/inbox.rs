@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ask::Event;
-use super::events::DURABLE_EPOCH;
 use super::session::Session;
 use super::words::{CallRef, Job, Parcel, Word};
 use super::{Call, Router, Step, Timer};
@@ -19,6 +18,7 @@ use crate::base::id::{Address, ConnectionId, LoopId, UserId};
 use crate::base::time::Timestamp;
 use crate::codec::json;
 use crate::handler::{Class, Close, Context, Segment, Tag};
+use crate::hub::channels::DURABLE_EPOCH;
 use crate::message::client::Verb;
 use crate::message::close::OVERLOADED;
 use crate::message::record::ClientInfo;
@@ -383,8 +383,7 @@ impl Router {
         while moved.peek().is_some() {
             let cursors = moved.by_ref().take(CURSORS_MAX).collect();
             let write = Write::Inbox(InboxWrite::Move { cursors, bounds });
-            let connection = ConnectionId::from(NOBODY);
-            let by = Address { home: cx.here, connection };
+            let by = None;
             let call = CallRef { home: cx.here, key: NOBODY };
             cx.job(Job::Write { call, by, write: Box::new(write) });
         }

@@ -7,9 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
-use super::events::DURABLE_EPOCH;
 use super::inbox;
-use crate::hub::channels::Since;
+use crate::hub::channels::{DURABLE_EPOCH, Since};
 use crate::message::fault::{Code, Fault};
 use crate::message::inbox::InboxEvent;
 use crate::store::inbox::{InboxFound, InboxRead};
@@ -95,7 +94,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         Step::Subscribe(since) => since,
     };
     let Some(since) = since else {
-        let (channel, events) = (channel.as_str(), Vec::new());
+        let (channel, events) = (&*channel, Vec::new());
         let recovered = None;
         return ask.ok(&Subscribed { channel, offset: top, epoch, recovered, events, more: false });
     };
@@ -105,7 +104,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         // The rest is paged by `history`; what comes by itself is above.
         ask.session_mut()?.heard_inbox(top);
     }
-    let (events, channel) = (raw(ask)?, channel.as_str());
+    let (events, channel) = (raw(ask)?, &*channel);
     ask.ok(&Subscribed { channel, offset: top, epoch, recovered, events, more })
 }
 

@@ -1,9 +1,26 @@
-//! What must hold of a loop's router between two inputs; looked at in debug builds.
+//! What must hold between any two inputs of a loop; asked in debug builds and by the simulator.
 
 use super::Router;
 
 impl Router {
-    /// Panics when the state contradicts itself.
+    /// How many requests wait for something, for tests and simulations.
+    #[must_use]
+    pub const fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many channels and users have state on this loop, for tests and simulations: nothing may
+    /// be left when everybody has gone.
+    #[must_use]
+    pub fn residue(&self) -> usize {
+        self.subscriptions.len()
+            + self.local_users.len()
+            + self.sessions.len()
+            + self.calls.len()
+            + self.backends.len()
+    }
+
+    /// Panics when the tables contradict each other.
     pub(super) fn check(&self) {
         for (id, session) in self.sessions.iter() {
             session.slots.check();

@@ -10,10 +10,12 @@ pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
+pub mod bus;
 pub mod calls;
 mod channels;
 mod chats;
 mod config;
+mod departure;
 mod dispatch;
 mod door;
 mod events;
@@ -22,12 +24,13 @@ mod homes;
 mod inbox;
 mod inbox_log;
 mod invariants;
-mod lanes;
+mod may;
 mod messages;
 mod metrics;
 mod notifications;
 mod parts;
 mod queues;
+mod resume;
 mod revoked;
 mod sending;
 mod session;
@@ -36,6 +39,7 @@ mod sync;
 mod tokens;
 mod waiting;
 pub mod words;
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,6 +102,8 @@ pub struct Router {
     /// Of inboxes, by user and device: those that moved and are not stored yet.
     cursors: BTreeMap<(UserId, Arc<str>), u64>,
     backends: calls::Backends,
+    bus: bus::Bus,
+    watch: bus::alerts::Watch,
     registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
@@ -141,13 +147,26 @@ pub enum Timer {
     Backend(Key),
     /// Cursors of inboxes are to be stored.
     Cursors,
+    /// Look at what operators are woken for.
+    Watch,
 }
 
 impl Router {
     /// A router without connections.
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
-        let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let Parts {
+            config,
+            auth,
+            guard,
+            homes,
+            tokens,
+            secrets,
+            origins,
+            endpoints,
+            seed,
+            observer,
+        } = parts;
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
@@ -173,28 +192,13 @@ impl Router {
             logins: Logins::new(&guard, seed),
             backends,
             guard,
+            bus: bus::Bus::new(observer),
+            watch: bus::alerts::Watch::new(registry),
             registry: registry.clone(),
             cursors: BTreeMap::new(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
-    }
-
-    /// How many requests wait for something, for tests and simulations.
-    #[must_use]
-    pub const fn calls(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// How many channels and users have state on this loop, for tests and simulations: nothing may
-    /// be left when everybody has gone.
-    #[must_use]
-    pub fn residue(&self) -> usize {
-        self.subscriptions.len()
-            + self.local_users.len()
-            + self.sessions.len()
-            + self.calls.len()
-            + self.backends.len()
     }
 }
 
@@ -262,6 +266,7 @@ impl Handler for Router {
     }
 
     fn closing(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, door: Door, close: &Close) {
+        self.closing_for(cx, id, close);
         self.farewell(cx, id, door, close);
     }
 
@@ -279,6 +284,7 @@ impl Handler for Router {
             Timer::Expiry(id) => self.token_is_over(cx, id),
             Timer::Backend(key) => self.call_is_late(cx, key),
             Timer::Cursors => self.save_cursors(cx),
+            Timer::Watch => self.watch_is_due(cx),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);

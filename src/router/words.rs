@@ -1,15 +1,15 @@
 //! What loops say to each other, and what they have workers do: two closed lists.
 
+mod job;
 mod parcel;
-mod work;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use job::chat_of;
+pub use job::{Done, Finished, Job, PasswordTask};
 pub use parcel::{Broadcast, Looked, Parcel};
-pub(super) use work::chat_of;
-pub use work::{Done, Finished, Job, PasswordTask, commit, hash, look_up};
 
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
@@ -21,6 +21,8 @@ use crate::protocol::frame::Frame;
 use crate::router::admin::words::AdminWord;
 use crate::router::calls::words::CallWord;
 use crate::store::Written;
+
+pub use super::work::{commit, hash, look_up};
 
 /// A request that waits for something, wherever that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +87,9 @@ pub struct Heard {
     pub channel: Channel,
     /// Of the loop's interest.
     pub generation: u64,
-    /// Where it stands.
-    pub position: Position,
-    /// What was missed, if that was wanted.
+    /// Where it stands, unless only the store knows.
+    pub position: Option<Position>,
+    /// What was missed, if that was wanted and is not for the store to tell.
     pub page: Option<Box<Page>>,
 }
 
@@ -219,6 +221,11 @@ pub enum Word {
         call: Key,
         /// What.
         written: Box<Written>,
+    },
+    /// To every loop: whether anybody listens to what happens.
+    Bus {
+        /// Whether.
+        subscribed: bool,
     },
     /// For administrators.
     Admin(Box<AdminWord>),

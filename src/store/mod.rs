@@ -15,6 +15,7 @@
 pub mod execution;
 pub mod inbox;
 pub mod memory;
+pub mod publication;
 mod read;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::execution::ExecutionRead;
 use super::inbox::{InboxFound, InboxRead, Place};
+use super::publication::{Keep, Publications};
 use super::sync::Missed;
 use super::write::Logged;
 use crate::base::id::{Id, UserId};
@@ -124,6 +125,19 @@ pub enum Read {
         /// At most this many chats, notifications, executions.
         limit: u32,
     },
+    /// A page of a durable channel, ascending → [`Found::Publications`].
+    Publications {
+        /// The channel's whole name.
+        channel: Arc<str>,
+        /// The page begins after this offset; none: the latest page.
+        after: Option<u64>,
+        /// At most this many.
+        limit: u32,
+        /// How much of the channel is kept.
+        keep: Keep,
+        /// For what ends by its time, unix milliseconds.
+        now_ms: u64,
+    },
 }
 
 /// What a read found.
@@ -187,4 +201,6 @@ pub enum Found {
         /// Whether there are more.
         more: bool,
     },
+    /// Publications.
+    Publications(Publications),
 }

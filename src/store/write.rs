@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::execution::{ExecutionWrite, ExecutionWritten};
 use super::inbox::{InboxWrite, InboxWritten};
+use super::publication::{NewPublication, Publication};
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
 use crate::message::record::{
@@ -266,6 +267,8 @@ pub enum Write {
     Inbox(InboxWrite),
     /// An execution → [`Written::Execution`].
     Execution(ExecutionWrite),
+    /// A publication of a durable channel → [`Written::Published`].
+    Publish(NewPublication),
 }
 
 /// An event as it went into the log of its channel.
@@ -358,4 +361,13 @@ pub enum Written {
     Inbox(Box<InboxWritten>),
     /// An execution.
     Execution(Box<ExecutionWritten>),
+    /// A publication, stored now or before.
+    Published {
+        /// The channel's whole name.
+        channel: Arc<str>,
+        /// Its place.
+        offset: u64,
+        /// As it is stored, unless that was before.
+        publication: Option<Box<Publication>>,
+    },
 }

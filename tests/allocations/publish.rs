@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use prost::Message as _;
 use stentor::auth::{self, Claims, Role, Secrets, TokenError, Tokens, no_teams};
 use stentor::base::id::{LoopId, UserId};
 use stentor::base::now::Now;
@@ -11,6 +12,7 @@ use stentor::guard;
 use stentor::guard::origin::Origins;
 use stentor::handler::Endpoints;
 use stentor::hub::homes::Homes;
+use stentor::message::client::wire::{Auth, ClientMessage, MessageType, Subscribe};
 use stentor::metrics::Registry;
 use stentor::net::{self, Clock, Mailbox, Workers};
 use stentor::protocol::http::{Request, Response};
@@ -103,6 +105,7 @@ fn rig() -> Rig<Router> {
             origins: Arc::new(Origins::Own { loopback_only: true }),
             endpoints: Box::new(NoPages),
             seed: 7,
+            observer: None,
         };
         Router::new(parts, &metrics)
     };
@@ -115,6 +118,33 @@ fn masked(text: &str) -> Vec<u8> {
     let mut frame = Vec::new();
     encoder::encode_masked_into(&mut frame, Opcode::Text, text.as_bytes(), [1, 2, 3, 4]);
     frame
+}
+
+fn masked_binary(twin: MessageType) -> Vec<u8> {
+    let message = ClientMessage { message_type: Some(twin), request_id: String::new() };
+    let mut frame = Vec::new();
+    let bytes = message.encode_to_vec();
+    encoder::encode_masked_into(&mut frame, Opcode::Binary, &bytes, [1, 2, 3, 4]);
+    frame
+}
+
+/// The same over Protobuf.
+fn enter_binary(rig: &mut Rig<Router>, name: &str) {
+    let place = rig.connect();
+    let upgrade =
+        UPGRADE.replacen("Sec-", "Sec-WebSocket-Protocol: stentor.v1.protobuf\r\nSec-", 1);
+    rig.clients[place].send(upgrade.as_bytes());
+    rig.turn_until(|all| all[place].heard(b"\"server\"") == 1);
+    let (token, channel) = (name.to_owned(), "public:b".to_owned());
+    for twin in [
+        MessageType::Auth(Auth { token, ..Auth::default() }),
+        MessageType::Subscribe(Subscribe { channel, ..Subscribe::default() }),
+    ] {
+        rig.forget();
+        rig.clients[place].send(&masked_binary(twin));
+        rig.turn_until(|all| all[place].heard(b"\x12\x02ok") == 1);
+    }
+    rig.forget();
 }
 
 /// A user on a door of its own, subscribed to `public:b`.
@@ -139,13 +169,17 @@ fn enter(rig: &mut Rig<Router>, name: &str, websocket: bool) -> usize {
     place
 }
 
-/// What so many publications of a WebSocket user allocate for so many subscribers of each door.
-fn allocations(subscribers: usize, in_flight: usize) -> u64 {
+/// What so many publications of a WebSocket user allocate for so many subscribers of each door, and
+/// as many again of Protobuf.
+fn allocations(subscribers: usize, binary: usize, in_flight: usize) -> u64 {
     let mut rig = rig();
     let publisher = enter(&mut rig, "publisher", true);
     for number in 0..subscribers {
         enter(&mut rig, &format!("w{number}"), true);
         enter(&mut rig, &format!("l{number}"), false);
+    }
+    for number in 0..binary {
+        enter_binary(&mut rig, &format!("p{number}"));
     }
     let text = "{\"type\":\"publish\",\"request_id\":7,\"channel\":\"public:b\",\"echo\":false,\
                 \"payload\":{\"text\":\"hello\",\"n\":[1,2]}}";
@@ -157,7 +191,7 @@ fn allocations(subscribers: usize, in_flight: usize) -> u64 {
             allocations += rig.turn_until(|all| {
                 all.iter().enumerate().all(|(place, client)| {
                     let word: &[u8] =
-                        if place == publisher { b"\"status\":\"ok\"" } else { b"\"publication\"" };
+                        if place == publisher { b"\"status\":\"ok\"" } else { b"publication" };
                     client.heard(word) == in_flight
                 })
             });
@@ -173,9 +207,22 @@ fn allocations(subscribers: usize, in_flight: usize) -> u64 {
 #[test]
 fn a_warm_publish_allocates_one_block_per_message_and_none_per_delivery() {
     for in_flight in [1, 8] {
-        let (few, many) = (allocations(1, in_flight), allocations(SUBSCRIBERS, in_flight));
+        let (few, many) = (allocations(1, 0, in_flight), allocations(SUBSCRIBERS, 0, in_flight));
         assert!(
             few <= BLOCKS * MEASURED as u64,
+            "{few} blocks for {MEASURED} messages, {in_flight} in flight"
+        );
+        assert!(many <= few, "{} blocks for the deliveries to more receivers", many - few);
+    }
+}
+
+/// The translation is a block of its own, and so is the list in which those of one run stand.
+#[test]
+fn a_publication_is_translated_once_however_many_get_it() {
+    for in_flight in [1, 8] {
+        let (few, many) = (allocations(1, 1, in_flight), allocations(1, SUBSCRIBERS, in_flight));
+        assert!(
+            few <= 3 * BLOCKS * MEASURED as u64,
             "{few} blocks for {MEASURED} messages, {in_flight} in flight"
         );
         assert!(many <= few, "{} blocks for the deliveries to more receivers", many - few);

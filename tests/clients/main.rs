@@ -13,7 +13,7 @@ mod server;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use bystander::Bystander;
+use bystander::{Bystander, worker};
 use server::{Folder, Server};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -124,9 +124,13 @@ fn cpp() {
     assert!(line(&said, "auth ").contains("\"username\":\"panel\""));
     assert!(line(&said, "subscribed ").contains("\"channel\":\"public:hub\""));
     assert!(line(&said, "heartbeat ").contains("server_time"));
+    assert_eq!(line(&said, "refused "), "no_worker");
     assert_eq!(line(&said, "event reading public:hub 1 "), "from panel: {\"temperature\":21.5}");
     let bytes = b"event reading public:hub 2 from panel: \0\xff\n";
     assert!(output.stdout.windows(bytes.len()).any(|part| part == bytes), "bytes as they were");
+    worker(&scene.server.address, &token(&scene.folder, "backend", "service"));
+    let said = lines(&run(&mut client(&token(&scene.folder, "panel", "user"))));
+    assert_eq!(line(&said, "ui_action "), "{\"pressed\":\"start\"}");
     let refused = client("nonsense").output().expect("it can be started");
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).starts_with("auth: token_invalid: "));
@@ -149,6 +153,7 @@ fn python() {
     protoc.arg("--proto_path").arg(&proto).arg("--python_out").arg(&generated);
     run(protoc.args(schema.map(|file| file.expect("a file").path())));
     let mut scene = Scene::new("python");
+    worker(&scene.server.address, &token(&scene.folder, "backend", "service"));
     let mut command = Command::new(&python);
     command.arg(Path::new(ROOT).join("examples/python/client.py"));
     command.arg(format!("ws://{}/ws", scene.server.address));
@@ -159,6 +164,7 @@ fn python() {
     let event = "event reading public:hub from script ";
     assert_eq!(line(&said, event), "b'{\"temperature\":21.5}'");
     assert!(said.contains(&format!("{event}b'\\x00\\xff'")), "{said:#?}");
+    assert_eq!(line(&said, "ui_action "), "{'pressed': 'start'}");
     line(&said, "heartbeat 20");
     both_payloads(&mut scene);
 }

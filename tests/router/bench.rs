@@ -130,8 +130,8 @@ impl Bench {
         }
     }
 
-    fn is_stopped(&self, id: ConnectionId) -> bool {
-        self.ends.values().any(|end| end.id == id && end.stopped)
+    fn is_stopped(&self, home: LoopId, id: ConnectionId) -> bool {
+        self.ends.values().any(|end| (end.home, end.id) == (home, id) && end.stopped)
     }
 
     /// The client takes nothing of what is sent to it.
@@ -187,7 +187,7 @@ impl Bench {
         while !out.list.is_empty() {
             for output in std::mem::take(&mut out.list) {
                 match output {
-                    Output::Transmit(id) if self.is_stopped(id) => {}
+                    Output::Transmit(id) if self.is_stopped(home, id) => {}
                     Output::Transmit(id) => {
                         let queued = self.engine(home).queued(id);
                         let bytes: Vec<u8> = queued.flatten().copied().collect();

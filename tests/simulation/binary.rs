@@ -18,6 +18,8 @@ pub(crate) fn asked(request: &str) -> Option<Vec<u8>> {
     for parameter in verb.parameters() {
         match &request[parameter.name] {
             Value::Null if parameter.kind() != Kind::Payload => {}
+            // It is the one of the envelope, which has its own place.
+            _ if parameter.kind() == Kind::RequestId => {}
             Value::Array(list) if parameter.kind() == Kind::Text => {
                 list.iter().try_for_each(|value| field(&mut inner, parameter, value))?;
             }

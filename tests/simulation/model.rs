@@ -143,7 +143,8 @@ impl Model {
             | Written::Revoked { .. }
             | Written::Inbox(_)
             | Written::Execution(_)
-            | Written::Granted => return,
+            | Written::Granted
+            | Written::Published { .. } => return,
         };
         self.checked(Law::I4);
         let steps = self.rooms.entry(chat.to_string()).or_default();

@@ -14,5 +14,6 @@ mod faults;
 mod inbox;
 mod messages;
 mod model;
+mod publications;
 mod reads;
 mod sessions;

@@ -9,6 +9,7 @@ mod execution;
 mod grant;
 mod inbox;
 mod message;
+mod publication;
 mod read;
 mod state;
 mod sync;

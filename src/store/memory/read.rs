@@ -55,6 +55,9 @@ impl State {
             Read::Sync { user, teams, since_ms, limit } => {
                 self.missed(user, teams, *since_ms, *limit)
             }
+            Read::Publications { channel, after, limit, keep, now_ms } => {
+                self.publications(channel, *after, *limit, *keep, *now_ms)
+            }
         })
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::super::{Logged, Refusal, Write, Written};
 use super::grant::Grant;
 use super::inbox::Inbox;
+use super::publication::Line;
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use crate::base::time::Timestamp;
@@ -43,6 +44,8 @@ pub(super) struct State {
     pub(super) executions: BTreeMap<Arc<str>, Execution>,
     /// Public rooms by name without case.
     pub(super) public: BTreeSet<(String, Id)>,
+    /// Durable channels by name.
+    pub(super) lines: BTreeMap<Arc<str>, Line>,
 }
 
 /// A user and what is the user's.
@@ -171,6 +174,7 @@ impl State {
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
             Write::Inbox(write) => self.write_inbox(write),
             Write::Execution(write) => self.write_execution(write),
+            Write::Publish(new) => self.publish(new),
         }
     }
 

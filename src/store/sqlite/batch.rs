@@ -21,7 +21,8 @@ pub(super) const fn checks_first(write: &Write) -> bool {
         | Write::Delete { .. }
         | Write::MarkRead { .. }
         | Write::Inbox(_)
-        | Write::Execution(_) => true,
+        | Write::Execution(_)
+        | Write::Publish(_) => true,
         _ => false,
     }
 }
@@ -74,6 +75,7 @@ impl Batch<'_> {
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
             Write::Inbox(write) => self.write_inbox(write),
             Write::Execution(write) => self.write_execution(write),
+            Write::Publish(new) => self.publish(new),
         }
     }
 

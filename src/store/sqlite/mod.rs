@@ -14,6 +14,7 @@ mod log;
 mod message;
 mod notification;
 mod open;
+mod publication;
 mod read;
 mod rows;
 mod schema;

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::grant;
 use super::inbox;
 use super::log;
+use super::publication;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
 use super::sync::{self, Asked};
 use crate::base::id::{Id, UserId};
@@ -69,6 +70,10 @@ impl SqliteReader {
             Read::Sync { user, teams, since_ms, limit } => {
                 let asked = Asked { user, teams, since_ms: *since_ms, limit: *limit };
                 sync::missed(&self.conn, &asked, self.snapshot)?
+            }
+            Read::Publications { channel, after, limit, keep, now_ms } => {
+                let found = publication::page(&self.conn, channel, *after, *limit, *keep, *now_ms);
+                Found::Publications(found?)
             }
         })
     }

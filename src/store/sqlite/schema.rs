@@ -10,7 +10,8 @@ use super::{execution, grant, inbox};
 pub(super) const APPLICATION_ID: u32 = 0x5374_656e;
 
 /// Each brings the schema from its index to the next version.
-pub(super) const MIGRATIONS: &[&str] = &[V1, grant::TABLES, inbox::TABLES, execution::TABLES];
+pub(super) const MIGRATIONS: &[&str] =
+    &[V1, grant::TABLES, super::publication::SCHEMA, inbox::TABLES, execution::TABLES];
 
 /// `messages` and `log` declare no foreign keys: both keys come from a row that the same transaction
 /// has just read, and each declaration would cost the road of a message one more search.

@@ -1,18 +1,15 @@
 //! What loops have workers do, and what came of it.
 //!
-//! Law: every job ends; ends of writes keep the order of commits, and what was stored is told by the
-//! home of what it is about.
+//! Law: every job ends; what was stored is told by the home of what it is about.
 
 use std::sync::Arc;
 
 use super::CallRef;
-use crate::auth::Passwords;
 use crate::base::id::{Address, Id, LoopId};
-use crate::base::now::Now;
-use crate::hub::Channel;
 use crate::hub::homes::Homes;
+use crate::hub::{Channel, ChannelRef};
 use crate::store::inbox::Kept;
-use crate::store::{self, Found, Read, Reader, Store, Write, Written};
+use crate::store::{self, Found, Read, Write, Written};
 
 /// Work that blocks.
 #[derive(Debug)]
@@ -21,8 +18,8 @@ pub enum Job {
     Write {
         /// Who waits for it.
         call: CallRef,
-        /// Which connection caused it, and so does not get the event.
-        by: Address,
+        /// Which connection caused it, and so does not get the event; none: it does.
+        by: Option<Address>,
         /// What.
         write: Box<Write>,
     },
@@ -64,7 +61,7 @@ impl std::fmt::Debug for PasswordTask {
 pub struct Done {
     /// Who waits for it.
     pub call: CallRef,
-    /// Which connection caused it.
+    /// Which connection caused it, and does not get the event.
     pub by: Option<Address>,
     /// What.
     pub result: Finished,
@@ -112,6 +109,9 @@ impl Done {
     #[must_use]
     pub fn route(&self, homes: &Homes) -> LoopId {
         match &self.result {
+            Finished::Written(Ok(Written::Published { channel, .. })) => {
+                homes.of_channel(&ChannelRef::Named(channel))
+            }
             Finished::Written(Ok(written)) => match chat_of(written) {
                 Some(chat) => homes.of_channel(&Channel::Room(chat)),
                 None => match written {
@@ -140,74 +140,9 @@ pub(in crate::router) fn chat_of(written: &Written) -> Option<Id> {
         Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
         Written::SignedIn { .. }
         | Written::Revoked { .. }
+        | Written::Granted
+        | Written::Published { .. }
         | Written::Inbox(_)
-        | Written::Execution(_)
-        | Written::Granted => None,
+        | Written::Execution(_) => None,
     }
-}
-
-/// Commits a batch of writes and gives their ends in order; what is no write is left out. What went
-/// into inboxes is told before the end of its write, to the home of each user.
-pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>, homes: &Homes) -> Vec<Done> {
-    let (mut waiting, mut batch) = (Vec::new(), Vec::new());
-    for job in jobs {
-        if let Job::Write { call, by, write } = job {
-            waiting.push((call, by));
-            batch.push(*write);
-        }
-    }
-    let mut results = Vec::with_capacity(batch.len());
-    store.commit(now, &batch, &mut results);
-    debug_assert_eq!(results.len(), batch.len(), "one end for each write");
-    let mut ends = Vec::with_capacity(results.len());
-    for ((call, by), mut result) in waiting.into_iter().zip(results) {
-        if let Ok(Written::Inbox(written)) = &mut result {
-            let kept = by_home(written.take_kept(), homes);
-            ends.extend(kept.into_iter().filter(|kept| !kept.is_empty()).map(|kept| Done {
-                call,
-                by: Some(by),
-                result: Finished::Kept(kept),
-            }));
-        }
-        ends.push(Done { call, by: Some(by), result: Finished::Written(result) });
-    }
-    ends
-}
-
-fn by_home(kept: Vec<Kept>, homes: &Homes) -> Vec<Vec<Kept>> {
-    if kept.len() <= 1 {
-        return vec![kept];
-    }
-    let mut sorted = vec![Vec::new(); homes.len()];
-    for kept in kept {
-        sorted[usize::from(homes.of_user(&kept.user).0)].push(kept);
-    }
-    sorted
-}
-
-/// Does one read.
-pub fn look_up(reader: &mut dyn Reader, call: CallRef, read: &Read) -> Done {
-    Done { call, by: None, result: Finished::Found(reader.read(read)) }
-}
-
-/// Hashes or compares one password.
-pub fn hash(
-    passwords: &mut dyn Passwords,
-    salt: &[u8; 16],
-    call: CallRef,
-    task: PasswordTask,
-) -> Done {
-    let result = match task {
-        PasswordTask::Hash(password) => {
-            Finished::Hashed(passwords.hash(&password, salt).ok().map(Arc::from))
-        }
-        PasswordTask::Verify(password, Some(hash)) => {
-            Finished::Verified(passwords.verify(&password, &hash))
-        }
-        PasswordTask::Verify(password, None) => {
-            passwords.verify(&password, passwords.dummy());
-            Finished::Verified(false)
-        }
-    };
-    Done { call, by: None, result }
 }
