@@ -108,6 +108,12 @@ pub trait Handler: Sized + Send {
         let _ = (cx, connection, door, close);
     }
 
+    /// Everything that was queued for the connection at [`Context::when_sent`] is with the kernel.
+    /// That is not yet with the peer.
+    fn sent(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId) {
+        let _ = (cx, connection);
+    }
+
     /// The connection is gone; its id finds nothing any more. Told once for each `open`.
     fn closed(&mut self, cx: &mut Context<'_, Self>, connection: ConnectionId) {
         let _ = (cx, connection);
@@ -216,6 +222,11 @@ pub enum Effect<H: Handler> {
     /// Send binary messages in place of text from now on, as [`Handler::translate`] writes them.
     Translate {
         /// To whom.
+        connection: ConnectionId,
+    },
+    /// Say when everything queued for it until now is sent.
+    WhenSent {
+        /// Whose.
         connection: ConnectionId,
     },
     /// Work for a worker.
@@ -347,6 +358,13 @@ impl<H: Handler> Context<'_, H> {
     /// Has every text message for `connection` translated from now on ([`Handler::translate`]).
     pub fn translate(&mut self, connection: ConnectionId) {
         self.effects.push(Effect::Translate { connection });
+    }
+
+    /// Calls [`Handler::sent`] when the kernel has taken everything queued for `connection` until
+    /// now; asked again before, only the later moment counts. Never, when the connection ends first
+    /// or what is queued is given up.
+    pub fn when_sent(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::WhenSent { connection });
     }
 
     /// Has `job` done by a worker; its end comes as [`Handler::done`].

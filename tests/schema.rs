@@ -34,7 +34,7 @@ fn declared(parameter: &Parameter) -> String {
     let presence = match parameter.presence() {
         Presence::Required | Presence::Implicit => "",
         Presence::Optional => "optional ",
-        Presence::Repeated => "repeated ",
+        Presence::Repeated | Presence::Listed => "repeated ",
     };
     format!("{presence}{name} {} = {};", parameter.name, parameter.tag)
 }
@@ -183,7 +183,7 @@ fn sample(parameter: &Parameter, field: &FieldDescriptor) -> (serde_json::Value,
         Value::Message(message)
     };
     match (parameter.kind(), parameter.presence()) {
-        (Kind::Text, Presence::Repeated) => (
+        (Kind::Text, Presence::Repeated | Presence::Listed) => (
             serde_json::json!([name, "é"]),
             Value::List(vec![Value::String(name.into()), Value::String("é".into())]),
         ),

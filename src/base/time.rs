@@ -38,6 +38,71 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Parses RFC 3339 §5.6: any fraction (what is finer than a millisecond is cut), any offset.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |from: usize, to: usize| -> Option<u64> {
+            let digits = text.get(from..to)?;
+            digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+        };
+        let is = |at: usize, allowed: &[u8]| {
+            text.as_bytes().get(at).is_some_and(|b| allowed.contains(b))
+        };
+        let signs = is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":");
+        if !signs {
+            return None;
+        }
+        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+        let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+        let days = days_from_civil(year, month, day)?;
+        if hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let mut rest = text.get(19..)?;
+        let mut ms = 0;
+        if let Some(fraction) = rest.strip_prefix('.') {
+            let end = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
+            let (digits, after) = fraction.split_at(end);
+            if digits.is_empty() {
+                return None;
+            }
+            let three: String = digits.chars().chain("00".chars()).take(3).collect();
+            (ms, rest) = (three.parse().ok()?, after);
+        }
+        let at = days * DAY_MS + (hour * 3600 + minute * 60 + second.min(59)) * 1000 + ms;
+        offset_ms(rest).and_then(|offset| at.checked_add_signed(-offset)).map(Self)
+    }
+}
+
+/// How far ahead of UTC `Z` or `+02:00` is.
+fn offset_ms(text: &str) -> Option<i64> {
+    if matches!(text, "Z" | "z") {
+        return Some(0);
+    }
+    let sign = if text.starts_with('+') { 1 } else { -1 };
+    let (hours, minutes) = text.strip_prefix(['+', '-'])?.split_once(':')?;
+    let number = |text: &str, most: i64| {
+        let two = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|number| two && *number <= most)
+    };
+    Some(sign * (number(hours, 23)? * 60 + number(minutes, 59)?) * 60_000)
+}
+
+/// The day of a date counted from 1970-01-01; none before that, and none for a day that is none.
+fn days_from_civil(year: u64, month: u64, day: u64) -> Option<u64> {
+    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let from_march = if month > 2 { year } else { year - 1 };
+    let (era, year_of_era) = (from_march / 400, from_march % 400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    (civil_from_days(days) == (year, month, day)).then_some(days)
+}
+
 /// Year, month and day of a day counted from 1970-01-01 in the proleptic Gregorian calendar.
 ///
 /// Counts in eras of 400 years that begin on 1 March, so that the leap day comes last.
@@ -85,6 +150,37 @@ mod tests {
         ];
         for (ms, text) in CASES {
             assert_eq!(Timestamp(*ms).to_string(), *text);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nonsense_is_not() {
+        for ms in [0, 1, 951_782_400_000, 1_582_934_400_123, 1_800_000_000_000, LAST_MS] {
+            assert_eq!(Timestamp::parse(&Timestamp(ms).to_string()), Some(Timestamp(ms)), "{ms}");
+        }
+        for (text, ms) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1970-01-01t01:00:00.5+01:00", 500),
+            ("1969-12-31T23:00:00Z", u64::MAX),
+            ("1970-01-01 00:00:01.23456-00:30", 1_801_234),
+            ("1970-01-01T00:00:00.999999Z", 999),
+            ("1970-01-01T00:30:00+01:00", u64::MAX),
+        ] {
+            assert_eq!(Timestamp::parse(text).map_or(u64::MAX, |at| at.0), ms, "{text}");
+        }
+        for wrong in [
+            "",
+            "now",
+            "2026-02-30T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00+1:00",
+            "２026-01-01T00:00:00Z",
+        ] {
+            assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
         }
     }
 }

@@ -1,45 +1,9 @@
 //! The table of keys: name, where its value lives, bounds, what it does. File, environment, `--set`
 //! and the printed reference all come from here.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use super::{Config, PREFIX};
-use crate::engine::DeflateMode;
-
-/// One key.
-#[derive(Debug)]
-pub struct Key {
-    /// `section.name`, the unit last.
-    pub name: &'static str,
-    /// What it does and what happens when it is reached.
-    pub about: &'static str,
-    pub(super) least: u64,
-    pub(super) most: u64,
-    pub(super) place: Place,
-}
-
-/// Where a value lives, by its type.
-#[derive(Debug)]
-pub(super) enum Place {
-    Bytes(fn(&mut Config) -> &mut usize),
-    Count(fn(&mut Config) -> &mut u32),
-    /// A count that `none` lifts.
-    Limit(fn(&mut Config) -> &mut Option<u32>),
-    /// In the unit of the name.
-    Time(fn(&mut Config) -> &mut u64),
-    /// Unset, it depends on where the peer is.
-    Deadline(fn(&mut Config) -> &mut Option<u64>),
-    /// In milliseconds.
-    Span(fn(&mut Config) -> &mut Duration),
-    Mode(fn(&mut Config) -> &mut DeflateMode),
-    Texts(fn(&mut Config) -> &mut Vec<String>),
-    File(fn(&mut Config) -> &mut Option<PathBuf>),
-    /// `true` or `false`.
-    Flag(fn(&mut Config) -> &mut bool),
-    /// One of these words.
-    Word(&'static [&'static str], fn(&mut Config) -> &mut &'static str),
-}
+pub use super::key::Key;
+pub(super) use super::key::Place;
+use super::key::key;
 
 use Place::{Bytes, Count, Deadline, File, Flag, Limit, Mode, Span, Texts, Time, Word};
 
@@ -47,15 +11,6 @@ const DAY_MS: u64 = 86_400_000;
 const YEAR_S: u64 = 31_536_000;
 const GIB: u64 = 1 << 30;
 const MILLION: u64 = 1_000_000;
-
-const fn key(
-    name: &'static str,
-    place: Place,
-    (least, most): (u64, u64),
-    about: &'static str,
-) -> Key {
-    Key { name, about, least, most, place }
-}
 
 /// Every key, by section, in the order of the reference.
 pub const KEYS: &[Key] = &[
@@ -196,6 +151,36 @@ pub const KEYS: &[Key] = &[
         Bytes(|c| &mut c.router.history_bytes),
         (0, 64 * GIB),
         "for the histories of channels in memory; more: those that would end first are forgotten",
+    ),
+    key(
+        "limits.inbox_events",
+        Count(|c| &mut c.router.inbox.events),
+        (1, MILLION),
+        "events kept in the inbox of a user; more: the oldest goes, `gap` tells who missed it",
+    ),
+    key(
+        "limits.inbox_age_ms",
+        Time(|c| &mut c.router.inbox.age_ms),
+        (1000, 3650 * DAY_MS),
+        "their age; older: the same",
+    ),
+    key(
+        "limits.inbox_notifications",
+        Count(|c| &mut c.router.inbox.notifications),
+        (1, MILLION),
+        "notifications kept for a user; more: the oldest goes",
+    ),
+    key(
+        "limits.inbox_devices",
+        Count(|c| &mut c.router.inbox.devices),
+        (1, 10_000),
+        "devices of a user with a cursor; more: the one idle longest begins anew",
+    ),
+    key(
+        "limits.executions_per_team",
+        Count(|c| &mut c.router.executions_per_team),
+        (1, 100 * MILLION),
+        "executions kept for a team; more: those that finished first go",
     ),
     key(
         "limits.logins_per_minute",
@@ -378,23 +363,3 @@ pub const KEYS: &[Key] = &[
 ];
 
 const NO_BOUNDS: (u64, u64) = (0, 0);
-
-impl Key {
-    /// The variable of the environment that sets it.
-    #[must_use]
-    pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
-    }
-
-    /// What the variables of its section begin with.
-    pub(super) fn section_variable(&self) -> String {
-        let section = self.name.split_once('.').map_or(self.name, |(section, _)| section);
-        format!("{PREFIX}{}_", section.to_ascii_uppercase())
-    }
-
-    /// What it is when nobody sets it, as it would be written.
-    #[must_use]
-    pub fn default(&self) -> String {
-        self.value(&mut Config::default())
-    }
-}

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "toml")]
 pub mod file;
+mod key;
 mod keys;
 #[cfg(feature = "toml")]
 #[doc(hidden)]

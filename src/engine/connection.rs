@@ -96,6 +96,18 @@ pub(super) struct Rare {
     pub(super) slow: Option<Box<Slow>>,
     /// When it is to be closed because the server goes down.
     pub(super) drain_at: Option<Moment>,
+    /// How many queued bytes are to go before the handler is told so.
+    pub(super) awaited: Option<usize>,
+}
+
+impl Rare {
+    const fn is_empty(&self) -> bool {
+        self.refused.is_none()
+            && self.held.is_empty()
+            && self.slow.is_none()
+            && self.drain_at.is_none()
+            && self.awaited.is_none()
+    }
 }
 
 /// What the answer to a request depends on.
@@ -184,6 +196,22 @@ impl Connection {
         match self.slow() {
             Some(slow) if slow.late => config.outbox_bytes.min(config.outbox_soft_bytes),
             _ => config.outbox_bytes,
+        }
+    }
+
+    /// How many queued bytes are to go before the handler is told so.
+    pub(super) fn awaited(&self) -> Option<usize> {
+        self.rare.as_ref()?.awaited
+    }
+
+    pub(super) fn set_awaited(&mut self, awaited: Option<usize>) {
+        if awaited.is_some() {
+            self.rare_mut().awaited = awaited;
+        } else if let Some(rare) = &mut self.rare {
+            rare.awaited = None;
+            if rare.is_empty() {
+                self.rare = None;
+            }
         }
     }
 

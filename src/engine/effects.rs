@@ -124,6 +124,7 @@ impl<H: Handler> Engine<H> {
                 }
             }
             Effect::Translate { connection } => self.begin_translation(connection, out),
+            Effect::WhenSent { connection } => self.await_sent(now, connection, out),
             Effect::Job(job) => out.list.push(Output::Job(job)),
             Effect::Peer { to, message } if to == self.here => self.local.push_back(message),
             Effect::Peer { to, message } => out.list.push(Output::Peer { to, message }),

@@ -25,6 +25,7 @@ mod panicked;
 mod receive;
 mod run;
 mod secure;
+mod sent;
 mod slow;
 mod translation;
 mod transport;
@@ -189,7 +190,7 @@ impl<H: Handler> Engine<H> {
         send: impl FnOnce(&[u8]) -> Result<usize, E>,
     ) -> Option<(usize, Result<usize, E>)> {
         let found = self.connections.get_mut(connection)?;
-        if found.stage != connection::Stage::Open || found.throttled || found.slow().is_some() {
+        if found.stage != connection::Stage::Open || found.throttled || found.is_watched() {
             return None;
         }
         let only = found.outbox.only()?;
@@ -208,39 +209,6 @@ impl<H: Handler> Engine<H> {
     #[must_use]
     pub fn queued_bytes(&self, connection: ConnectionId) -> usize {
         self.connections.get(connection).map_or(0, |found| found.outbox.bytes())
-    }
-
-    /// The first `bytes` of what is queued were sent.
-    pub fn sent(&mut self, now: Now, connection: ConnectionId, bytes: usize, out: &mut Outputs<H>) {
-        let Some(found) = self.connections.get_mut(connection) else { return };
-        if bytes > 0 {
-            found.was_given(now);
-            self.metrics.sent_bytes.add(bytes as u64);
-            self.metrics.queued_bytes.add(-(bytes as i64));
-        }
-        match found.thinned() {
-            (outbox, None) => outbox.sent(bytes, &mut self.spares),
-            (outbox, Some(slow)) => outbox.sent_slow(bytes, slow, &mut self.spares),
-        }
-        let slow = found.slow().is_some() || found.throttled;
-        if slow || found.stage != connection::Stage::Open {
-            self.touched.push(connection);
-            self.settle(now, out);
-        }
-    }
-
-    /// The kernel did not take this rest of what was lent: it goes out before anything queued.
-    pub fn refused(&mut self, connection: ConnectionId, rest: &[u8]) {
-        if let Some(found) = self.connections.get_mut(connection) {
-            match found.thinned() {
-                (outbox, Some(slow)) if !rest.is_empty() => {
-                    outbox.push_front(rest);
-                    slow.pushed_front();
-                }
-                (outbox, _) => outbox.push_front(rest),
-            }
-            self.metrics.queued_bytes.add(rest.len() as i64);
-        }
     }
 
     /// How many connections there are.

@@ -111,6 +111,11 @@ impl Outbox {
         self.bytes == 0
     }
 
+    /// Encrypted by the driver and not sent yet.
+    pub(super) const fn sealed(&self) -> usize {
+        self.sealed as usize
+    }
+
     /// So much is encrypted now and not sent; what was before is forgotten.
     pub(super) fn seal(&mut self, waiting: usize) {
         self.bytes = self.bytes - self.sealed as usize + waiting;

@@ -57,6 +57,7 @@ impl<H: Handler> Engine<H> {
         if before != after {
             self.metrics.queued_bytes.add(after as i64 - before as i64);
             self.touched.push(connection);
+            self.tell_sent(now, connection, out);
             self.settle(now, out);
         }
     }

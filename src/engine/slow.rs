@@ -91,6 +91,7 @@ impl<H: Handler> Engine<H> {
         let before = found.outbox.bytes();
         found.outbox.clear();
         found.forgive();
+        found.set_awaited(None);
         self.metrics.queued_bytes.add(found.outbox.bytes() as i64 - before as i64);
         self.close(now, id, Close::new(SLOW_CONSUMER, "slow consumer"), out);
     }
@@ -155,6 +156,8 @@ impl<H: Handler> Engine<H> {
         }
         outbox.close_up(slow);
         let after = outbox.bytes();
+        // They may stand before what is awaited.
+        found.await_more(after.saturating_sub(before));
         if before == 0 && after > 0 {
             out.list.push(Output::Transmit(id));
         }

@@ -2,6 +2,7 @@
 
 mod heartbeats;
 mod requests;
+mod sent;
 mod unfinished;
 
 use std::convert::Infallible;
@@ -20,6 +21,7 @@ use crate::protocol::websocket::{Opcode, encoder};
 struct Words {
     opened: Vec<Door>,
     closed: usize,
+    sent: usize,
     pending: Option<ConnectionId>,
 }
 
@@ -48,6 +50,10 @@ impl Handler for Words {
                 cx.set_timer(Duration::from_secs(1), id);
             }
             b"flood" => (0..40).for_each(|_| say(cx, id, &"x".repeat(50), Class::Kick)),
+            b"watch" => {
+                say(cx, id, "watched", Class::Reply);
+                cx.when_sent(id);
+            }
             b"bye" => cx.close(id, Close::new(4000, "as you wish")),
             b"self" => cx.tell(cx.here, "heard"),
             bytes => cx.send(id, Segment::Lent(0..bytes.len()), Tag::REPLY),
@@ -68,6 +74,10 @@ impl Handler for Words {
         if door == Door::Lines {
             say(cx, id, &format!("bye {}", close.code), Class::Reply);
         }
+    }
+
+    fn sent(&mut self, _: &mut Context<'_, Self>, _: ConnectionId) {
+        self.sent += 1;
     }
 
     fn closed(&mut self, _: &mut Context<'_, Self>, _: ConnectionId) {

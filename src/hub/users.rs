@@ -121,6 +121,12 @@ impl<B> UserHomes<B> {
         self.homes.get(user).is_some_and(|home| !home.connections.is_empty())
     }
 
+    /// All connections of the user, on whatever loop.
+    #[must_use]
+    pub fn connections(&self, user: &UserId) -> &[Address] {
+        self.homes.get(user).map(|home| home.connections.as_slice()).unwrap_or_default()
+    }
+
     fn forget_idle(&mut self, now: Duration) {
         while let Some((since, _)) = self.idle.front()
             && *since + FORGET_AFTER <= now

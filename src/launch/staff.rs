@@ -189,7 +189,8 @@ impl Batch<Job> for Writer {
         let alarm = Alarm(&self.failure);
         let started = self.clock.monotonic();
         self.metrics.writes.observe(batch.len() as u64);
-        let ends = words::commit(&mut *self.store, self.clock.now(), std::mem::take(batch));
+        let (now, jobs) = (self.clock.now(), std::mem::take(batch));
+        let ends = words::commit(&mut *self.store, now, jobs, &self.post.homes);
         self.metrics.commit.observe(nanoseconds(self.clock.monotonic().saturating_sub(started)));
         drop(alarm);
         for end in ends {

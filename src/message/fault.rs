@@ -29,6 +29,8 @@ pub enum Code {
     NotFound,
     /// Against something that exists already.
     Conflict,
+    /// A step that an execution cannot take.
+    InvalidTransition,
     /// Over a size limit.
     TooLarge,
     /// Over a rate limit.
@@ -55,7 +57,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of [`Code::index`].
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BadJson,
         Self::BadRequest,
         Self::UnknownType,
@@ -67,6 +69,7 @@ impl Code {
         Self::Forbidden,
         Self::NotFound,
         Self::Conflict,
+        Self::InvalidTransition,
         Self::TooLarge,
         Self::RateLimited,
         Self::Overloaded,
@@ -101,6 +104,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
+            Self::InvalidTransition => "invalid_transition",
             Self::TooLarge => "too_large",
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",

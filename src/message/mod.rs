@@ -5,7 +5,9 @@
 
 pub mod client;
 pub mod close;
+pub mod execution;
 pub mod fault;
+pub mod inbox;
 pub mod json;
 pub mod presence;
 pub mod record;

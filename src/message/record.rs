@@ -22,6 +22,12 @@ impl Raw {
         RawValue::from_string(compact(json).into_owned()).ok().map(|raw| Self(Arc::from(raw)))
     }
 
+    /// `null`.
+    #[must_use]
+    pub fn null() -> Self {
+        Self(Arc::from(RawValue::NULL.to_owned()))
+    }
+
     /// The JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {

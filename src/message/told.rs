@@ -88,6 +88,16 @@ pub const SHAPES: &[Shape] = &[
         "an event as it is or was sent",
     ),
     shape(
+        "notification",
+        "id, user_id, type, title, message{*}, read, created_at, action",
+        "a notification; `type` is `info`, `success`, `warning` or `error`, `action` may be `null`",
+    ),
+    shape(
+        "execution",
+        "execution_id, team_id, status, progress, current_step?, result?, error?, updated_at",
+        "work of a team; `status` is `queued`, `running`, `completed` or `failed`",
+    ),
+    shape(
         "connection",
         "connection_id, user?{..card}, role?, connected_at, last_activity, channels, channel_count, \
          client_ip?, user_agent?, client_info?, door, codec?, encrypted, loop",
@@ -96,6 +106,7 @@ pub const SHAPES: &[Shape] = &[
 ];
 
 const ROOM: &str = "`room:{chat_id}`";
+const INBOX: &str = "`user:{user_id}`";
 const BUS: &str = "`stentor:events`, for admins";
 
 /// Every event of the server, beside what clients name themselves.
@@ -151,6 +162,19 @@ pub const EVENTS: &[Event] = &[
     event("member:left", ROOM, "chat_id, user{..card}", "somebody is not any more"),
     event("chat:updated", ROOM, "..shared_chat", "name, visibility or metadata changed"),
     event("read", ROOM, "chat_id, user_id, seq", "somebody has read up to there"),
+    event(super::inbox::NOTIFICATION, INBOX, "..notification", "there is a new one"),
+    event(
+        super::inbox::NOTIFICATION_READ,
+        INBOX,
+        "notification_id?, all?",
+        "another connection of the user has marked one, or all",
+    ),
+    event(
+        super::execution::EXECUTION_UPDATE,
+        "`execution:{execution_id}`, `team:{team_id}`",
+        "..execution",
+        "it has gone on",
+    ),
     event(
         super::server::TYPING,
         ROOM,

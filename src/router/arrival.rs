@@ -9,15 +9,16 @@ use super::session::{Arriving, User, Who};
 use super::words::{Heard, Wish, Word};
 use super::{Router, Timer, tokens};
 use crate::auth::Identity;
-use crate::base::id::{Address, ConnectionId, Id, LoopId};
+use crate::base::id::{ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
 use crate::guard::Limit;
-use crate::handler::{Close, Context, Peer};
+use crate::handler::{Close, Context};
 use crate::hub::Channel;
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
 use crate::message::record::Profile;
-use crate::store::{Found, Read};
+use crate::store::inbox::{InboxWrite, Place};
+use crate::store::{Found, Read, Write, Written};
 
 /// How far the arrival is, and what its reply will say.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ pub(super) struct Step {
     resume: Resume,
     /// The user was here before.
     renews: bool,
+    /// What was found, until it is used.
+    chats: Vec<Id>,
+    /// Where the device stands in the inbox.
+    place: Option<Place>,
 }
 
 impl Step {
@@ -45,6 +50,12 @@ impl Step {
     /// Whether what the store refuses is only a chat that cannot be resumed.
     pub(super) fn refused(&mut self) -> bool {
         self.resume.refused()
+    }
+
+    /// Whether it only waits for the cursor of a new device, which can be told later.
+    pub(super) fn goes_on_after(&self, fault: &Fault) -> bool {
+        self.place.is_some_and(|place| !place.known)
+            && matches!(fault.code, Code::StorageFull | Code::StorageUnavailable | Code::Overloaded)
     }
 }
 
@@ -85,6 +96,8 @@ pub(super) fn begin(
         homes: 0,
         resume: Resume::default(),
         renews: false,
+        chats: Vec::new(),
+        place: None,
     };
     ask.tell(home, step, |call| Word::Attach { call, user, connection: address, limited })
 }
@@ -107,7 +120,18 @@ fn renew(
     replace_identity(ask.router, ask.cx, id, identity.clone(), profile.clone());
     let wishes = ask.session_mut()?.take_intended();
     let (resume, asked) = Resume::begin(ask.router, id, &identity, wishes);
-    let step = Step { identity, profile, tokens, budget: None, homes: 0, resume, renews: true };
+    let (chats, place) = (Vec::new(), None);
+    let step = Step {
+        identity,
+        profile,
+        tokens,
+        budget: None,
+        homes: 0,
+        resume,
+        renews: true,
+        chats,
+        place,
+    };
     ask_homes(ask, step, asked)
 }
 
@@ -129,12 +153,12 @@ pub(super) fn replace_identity(
     let after = expiry(cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     user.expiry = Some(cx.set_timer(after, Timer::Expiry(id)));
     let serves = identity.role.serves();
-    user.identity = identity;
-    user.display_name = profile.display_name;
+    let before = std::mem::replace(&mut user.identity, identity);
+    user.set_display_name(profile.display_name);
     if !serves {
         router.stop_serving(cx, id);
     }
-    router.end_forbidden(cx, id);
+    router.end_forbidden(cx, id, &before);
 }
 
 /// How long a connection may stay after `now` with a token that ends at `exp`.
@@ -154,11 +178,21 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
             Err(Fault::new(Code::Forbidden, "too many connections of this user"))
         }
         Event::Attached(Some(budget)) => {
-            let user = step.identity.user.clone();
+            let (user, device) = (step.identity.user.clone(), device(ask)?);
             step.budget = Some(budget);
-            ask.read(Read::ChatIds { user }, step)
+            ask.read(Read::Arrival { user, device }, step)
         }
-        Event::Found(Found::ChatIds(chats)) => listen(ask, step, chats),
+        Event::Found(Found::Arrival { chats, place }) => {
+            (step.chats, step.place) = (chats, Some(place));
+            if place.known {
+                return listen(ask, step);
+            }
+            // From now on it has a cursor, whatever other devices do.
+            let (user, device) = (step.identity.user.clone(), device(ask)?);
+            let bounds = ask.router.config.inbox;
+            ask.write(Write::Inbox(InboxWrite::Open { user, device, bounds }), step)
+        }
+        Event::Written(Written::Inbox(_)) | Event::Unstored => listen(ask, step),
         Event::Listening(_) | Event::Refused => read_log(ask, step),
         Event::Found(Found::Log { events, top, more }) => {
             step.resume.found(ask.cx, &events, top, more);
@@ -172,10 +206,19 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
     }
 }
 
+/// The name of the cursor that is to be used.
+fn device(ask: &Ask<'_, '_>) -> Result<std::sync::Arc<str>, Fault> {
+    ask.session()?.stranger.as_ref().map(|stranger| stranger.announced.device()).ok_or_else(gone)
+}
+
 /// Subscribes to the chats; what changed since they were looked up comes on top. What is for the
 /// user alone finds its way by the user's home, and needs no subscription.
-fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome {
-    let id = ask.connection;
+fn listen(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
+    let (id, mut chats) = (ask.connection, std::mem::take(&mut step.chats));
+    if let Some(place) = &mut step.place {
+        // Or it is as if it were: nobody waits for that any more.
+        place.known = true;
+    }
     let Who::Arriving(arriving) = &mut ask.session_mut()?.who else { return Err(gone()) };
     let Arriving::Reading(changes) = std::mem::replace(&mut arriving.1, Arriving::Listening) else {
         return Err(gone());
@@ -232,7 +275,7 @@ fn read_log(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
 /// Everything stands: the connection is the user's.
 fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let id = ask.connection;
-    let Step { identity, profile, tokens, budget, mut resume, renews, .. } = step;
+    let Step { identity, profile, tokens, budget, mut resume, renews, place, .. } = step;
     if renews {
         resume.stand(ask.router, ask.cx, id);
         return reply(ask, tokens.as_ref(), &resume);
@@ -244,9 +287,12 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let expiry = Some(ask.cx.set_timer(after, Timer::Expiry(id)));
     let session = ask.session_mut()?;
     let display_name = profile.display_name;
-    session.who = Who::User(Box::new(User { identity, display_name, budget, expiry }));
+    session.who = Who::User(Box::new(User::new(identity, display_name, budget, expiry)));
     session.by_upgrade = false;
-    let timer = session.stranger.take().and_then(|stranger| stranger.timer);
+    let (timer, announced) = match session.stranger.take() {
+        Some(stranger) => (stranger.timer, stranger.announced),
+        None => Default::default(),
+    };
     let numbers = session.channels.clone();
     for number in numbers {
         ask.router.subscriptions.release(number, id);
@@ -256,6 +302,7 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     }
     ask.router.metrics.users.add(1);
     ask.cx.limit(id, ask.router.config.message_bytes);
+    ask.router.open_inbox(ask.cx, id, announced, place.unwrap_or_default());
     reply(ask, tokens.as_ref(), &resume)
 }
 
@@ -285,96 +332,6 @@ impl Router {
             step.resume.give_up(self, cx, id);
         } else {
             self.leave(cx, id);
-        }
-    }
-
-    /// Nobody is on the connection any more: subscriptions end, the home is told.
-    pub(super) fn leave(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let user = match std::mem::replace(&mut session.who, Who::Nobody) {
-            Who::Nobody => return,
-            Who::Arriving(arriving) => arriving.0.user,
-            Who::User(user) => {
-                if let Some(timer) = user.expiry {
-                    cx.cancel_timer(timer);
-                }
-                self.metrics.users.add(-1);
-                user.identity.user
-            }
-        };
-        let numbers = std::mem::take(&mut session.channels);
-        self.local_users.remove(&user, id);
-        self.unsubscribe_all(cx, id, numbers);
-        self.end_patterns(cx, id);
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.chosen = 0;
-        }
-        self.stop_serving(cx, id);
-        let connection = Address { home: cx.here, connection: id };
-        cx.tell(self.homes.of_user(&user), Word::Detach { user, connection });
-    }
-
-    /// Ends subscriptions; the homes of channels that nobody here listens to are told.
-    pub(super) fn unsubscribe_all(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        id: ConnectionId,
-        numbers: Vec<u32>,
-    ) {
-        let mut by_home: Vec<Vec<(Channel, u64)>> = vec![Vec::new(); self.homes.len()];
-        for number in numbers {
-            self.settle(cx, id, number);
-            if let Some((channel, generation)) = self.subscriptions.remove(number, id) {
-                let home = self.homes.of_channel(&channel);
-                by_home[usize::from(home.0)].push((channel, generation));
-            }
-        }
-        for (home, channels) in by_home.into_iter().enumerate() {
-            if !channels.is_empty() {
-                cx.tell(LoopId(home as u16), Word::Unlisten { channels });
-            }
-        }
-    }
-
-    /// How long a client may take to authenticate.
-    pub(super) fn auth_timeout(&self, peer: Peer) -> Duration {
-        let usual = if peer.is_loopback() { 300_000 } else { 10_000 };
-        Duration::from_millis(self.config.auth_timeout_ms.unwrap_or(usual))
-    }
-
-    /// The time to authenticate runs while nothing is being worked on.
-    pub(super) fn start_auth_timer(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(stranger) = &mut session.stranger else { return };
-        if stranger.timer.is_none() {
-            let timer = cx.set_timer(stranger.left, Timer::Auth(id));
-            stranger.timer = Some((timer, cx.now.monotonic.into()));
-        }
-    }
-
-    pub(super) fn stop_auth_timer(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(stranger) = &mut session.stranger else { return };
-        if let Some((timer, since)) = stranger.timer.take() {
-            cx.cancel_timer(timer);
-            stranger.left = stranger.left.saturating_sub(since.elapsed(cx.now));
-        }
-    }
-
-    pub(super) fn auth_is_late(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        if let Some(stranger) = &mut session.stranger {
-            stranger.timer = None;
-        }
-        self.metrics.auth_timeouts.add(1);
-        cx.close(id, Close::new(crate::message::close::DEADLINE, "authenticate in time"));
-    }
-
-    pub(super) fn token_is_over(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
-        if let Some(Who::User(user)) = self.sessions.get_mut(id).map(|session| &mut session.who) {
-            user.expiry = None;
-            self.metrics.tokens_expired.add(1);
-            cx.close(id, Close::new(crate::message::close::TOKEN_EXPIRED, "the token is over"));
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::guard::rate::Budget;
 use crate::handler::Context;
 use crate::hub::channels::{Page, Position};
 use crate::message::client::Verb;
+use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
 use crate::message::presence::WhoIsThere;
 use crate::message::record::{Profile, UserCard};
@@ -50,7 +51,11 @@ pub(super) enum Event {
     Called(CallAnswer),
     Served,
     Told,
+    /// The channel of an execution is listened to, and it stands so.
+    Looked(Position, Option<Box<Execution>>),
     There,
+    /// What was to be stored was not; it goes on without.
+    Unstored,
     /// What was to be looked up is not there, or not the user's.
     Refused,
     /// Who is in a channel.
@@ -223,7 +228,8 @@ pub(super) fn event(result: Finished) -> Result<Event, Fault> {
         Finished::Found(found) => found.map(Event::Found).map_err(|e| refused(&e)),
         Finished::Hashed(hash) => Ok(Event::Hashed(hash)),
         Finished::Verified(right) => Ok(Event::Verified(right)),
-        Finished::Overloaded => Err(overloaded()),
+        // Told before, to whom it is for.
+        Finished::Kept(_) | Finished::Overloaded => Err(overloaded()),
     }
 }
 
@@ -263,6 +269,14 @@ pub(super) fn refused(error: &store::Error) -> Fault {
         }
         Refusal::SessionOver => Fault::new(TokenRevoked, "the session is over"),
         Refusal::Deleted => Fault::new(Conflict, "the message is deleted"),
+        Refusal::Transition => {
+            Fault::new(Code::InvalidTransition, "the execution cannot go there from where it is")
+        }
+        Refusal::OtherTeam => Fault {
+            field: Some("team_id".into()),
+            ..Fault::new(Conflict, "the execution is of another team")
+        },
+        Refusal::NoNotification => Fault::new(NotFound, "no such notification"),
         Refusal::Oneself => Fault::field("other_user_id", "a DM needs another user"),
     }
 }

@@ -183,6 +183,7 @@ pub(super) fn help(ask: &mut Ask<'_, '_>, request: &client::Help<'_>) -> Outcome
 fn entry(verb: Verb) -> Entry {
     let name = |parameter: &client::Parameter| match parameter.presence() {
         Presence::Repeated => format!("{}[]", parameter.name),
+        Presence::Listed => format!("{}[]?", parameter.name),
         _ if parameter.optional() => format!("{}?", parameter.name),
         _ => parameter.name.to_owned(),
     };

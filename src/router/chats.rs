@@ -53,7 +53,10 @@ pub(super) fn metadata(
     }
 }
 
-fn user_ids(field: &'static str, texts: &[client::Text<'_>]) -> Result<Vec<UserId>, Fault> {
+pub(super) fn user_ids(
+    field: &'static str,
+    texts: &[client::Text<'_>],
+) -> Result<Vec<UserId>, Fault> {
     if texts.len() > USERS_MAX {
         return Err(Fault::field(field, format!("\"{field}\" names more than {USERS_MAX} users")));
     }

@@ -4,6 +4,8 @@ use crate::hub::policy::Policies;
 use crate::router::bus::alerts::Alerts;
 use crate::router::calls::Calls;
 
+use crate::store::inbox::Bounds;
+
 /// What a client may say, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -23,6 +25,10 @@ pub struct Config {
     pub channels_per_connection: Option<u32>,
     /// Elements of a page (300). Effect: the page is that long.
     pub history_page: u32,
+    /// How much is kept in the inbox of a user.
+    pub inbox: Bounds,
+    /// Executions that a team keeps (10,000). Effect: those that finished first go.
+    pub executions_per_team: u32,
     /// What the histories of all channels in memory may take (64 MiB). Effect: those that would end
     /// first are forgotten.
     pub history_bytes: usize,
@@ -51,6 +57,8 @@ impl Default for Config {
             heartbeat_ms: 30_000,
             channels_per_connection: Some(128),
             history_page: 300,
+            inbox: Bounds::default(),
+            executions_per_team: 10_000,
             history_bytes: 64 * 1024 * 1024,
             presence_grace_ms: 15_000,
             job_timeout_ms: 30_000,

@@ -6,8 +6,8 @@ use super::ask::{Answer, Ask, Outcome};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
 use super::{
-    After, Echo, Router, accounts, admin, basics, calls, channels, chats, messages, presence,
-    tokens,
+    After, Echo, Router, accounts, admin, basics, calls, channels, chats, executions, messages,
+    notifications, presence, sending, sync, tokens,
 };
 use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
@@ -296,6 +296,17 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::Publish(request) => channels::publish(ask, &request),
         Request::GetPresence(request) => presence::get_presence(ask, &request),
         Request::SetStatus(request) => presence::set_status(ask, &request),
+        Request::EventAck(request) => sending::event_ack(ask, &request),
+        Request::Broadcast(request) => sending::broadcast(ask, &request),
+        Request::Send(request) => sending::send(ask, &request),
+        Request::CreateNotification(request) => notifications::create_notification(ask, &request),
+        Request::GetNotifications(request) => notifications::get_notifications(ask, &request),
+        Request::MarkAsRead(request) => notifications::mark_as_read(ask, &request),
+        Request::MarkAllAsRead(_) => notifications::mark_all_as_read(ask),
+        Request::Sync(request) => sync::sync(ask, &request),
+        Request::UpdateExecution(request) => executions::update_execution(ask, &request),
+        Request::GetExecution(request) => executions::get_execution(ask, &request),
+        Request::ListExecutions(request) => executions::list_executions(ask, &request),
         Request::History(request) => channels::history(ask, &request),
         Request::UiAction(request) => calls::ui_action(ask, &request),
         Request::DataRequest(request) => calls::data_request(ask, &request),

@@ -23,12 +23,22 @@ impl Router {
     /// A worker has finished. What was stored is told to the members first, from here, the home of
     /// its channel; then whoever waits hears of it.
     pub(super) fn committed(&mut self, cx: &mut Context<'_, Self>, done: Done) {
+        if let Finished::Kept(kept) = done.result {
+            return self.spread(cx, kept, done.by);
+        }
         let Finished::Written(Ok(written)) = &done.result else { return self.finished(cx, done) };
         if let Written::Published { .. } = written {
             return self.publication_stored(cx, done);
         }
-        let Some(chat) = chat_of(written) else { return self.finished(cx, done) };
-        self.tell_members(cx, chat, written, done.by);
+        match (written, chat_of(written)) {
+            (_, Some(chat)) => self.tell_members(cx, chat, written, done.by),
+            (Written::Execution(written), None) => {
+                if !self.tell_execution(cx, written, done.call, done.by) {
+                    return;
+                }
+            }
+            (_, None) => return self.finished(cx, done),
+        }
         if done.call.home == cx.here {
             return self.finished(cx, done);
         }
@@ -75,7 +85,9 @@ impl Router {
             Written::SignedIn { .. }
             | Written::Revoked { .. }
             | Written::Granted
-            | Written::Published { .. } => {}
+            | Written::Published { .. }
+            | Written::Inbox(_)
+            | Written::Execution(_) => {}
         }
         self.members_changed(cx, chat, joined, left);
         if joined.is_empty() && left.is_none() {

@@ -11,7 +11,10 @@ impl Router {
     /// Its lane.
     pub(super) fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
         match decoded {
-            Ok(Decoded { request: Request::Message(_), .. }) => Lane::Store,
+            Ok(Decoded {
+                request: Request::Message(_) | Request::Send(_) | Request::EventAck(_),
+                ..
+            }) => Lane::Store,
             Ok(Decoded { request: Request::Publish(publish), .. })
                 if self.config.policies.stores() =>
             {

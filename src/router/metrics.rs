@@ -3,7 +3,7 @@
 use crate::codec::Codec;
 use crate::message::client::Verb;
 use crate::message::fault::Code;
-use crate::metrics::{Label, LabelSet, rows};
+use crate::metrics::{Counts, Label, LabelSet, rows};
 
 /// A verb as a label; what is no verb is `other`.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +90,24 @@ rows! {
         duplicates: Counter = "stentor_chat_duplicates_total",
         /// Publications to channels.
         publications: Counter = "stentor_publications_total",
+        /// Events of `send` and of notifications, one for each user.
+        inbox_events: Counter = "stentor_inbox_events_total",
+        /// Events that went for newer ones, by count or by age.
+        inbox_dropped: Counter = "stentor_inbox_dropped_total",
+        /// Events that a device had missed when its user arrived.
+        inbox_missed: Histogram[Counts] = "stentor_inbox_missed_events",
+        /// Events that were read from an inbox for a connection.
+        inbox_replayed: Counter = "stentor_inbox_replayed_total",
+        /// Times that a device was told of events that are gone.
+        inbox_gaps: Counter = "stentor_inbox_gaps_total",
+        /// Cursors moved by `event_ack`.
+        inbox_acks: Counter = "stentor_inbox_acks_total",
+        /// Notifications made.
+        notifications: Counter = "stentor_notifications_total",
+        /// Changes of executions.
+        executions: Counter = "stentor_execution_updates_total",
+        /// Events sent to everyone connected.
+        broadcasts: Counter = "stentor_broadcasts_total",
         /// Retries of publications that are remembered.
         publication_duplicates: Counter = "stentor_publication_duplicates_total",
         /// What the histories of channels in memory take.

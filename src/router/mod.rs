@@ -15,27 +15,35 @@ pub mod calls;
 mod channels;
 mod chats;
 mod config;
+mod departure;
 mod dispatch;
 mod door;
 mod events;
+mod executions;
 mod homes;
+mod inbox;
+mod inbox_log;
 mod invariants;
 mod lanes;
 mod may;
 mod messages;
 mod metrics;
+mod notifications;
 mod parts;
 mod presence;
 mod queues;
 mod resume;
 mod revoked;
+mod sending;
 mod session;
 mod slots;
+mod sync;
 mod tokens;
 mod waiting;
 pub mod words;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +55,7 @@ pub use words::{Done, Job, Word};
 
 use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
-use crate::base::id::{Address, ConnectionId, LoopId};
+use crate::base::id::{Address, ConnectionId, LoopId, UserId};
 use crate::base::now::Now;
 use crate::base::timer::TimerId;
 use crate::codec::protobuf;
@@ -105,6 +113,8 @@ pub struct Router {
     present: i64,
     budgets: Budgets,
     logins: Logins,
+    /// Of inboxes, by user and device: those that moved and are not stored yet.
+    cursors: BTreeMap<(UserId, Arc<str>), u64>,
     backends: calls::Backends,
     bus: bus::Bus,
     watch: bus::alerts::Watch,
@@ -151,6 +161,8 @@ pub enum Timer {
     Attendance,
     /// A backend took too long.
     Backend(Key),
+    /// Cursors of inboxes are to be stored.
+    Cursors,
     /// Look at what operators are woken for.
     Watch,
 }
@@ -205,6 +217,7 @@ impl Router {
             bus: bus::Bus::new(observer),
             watch: bus::alerts::Watch::new(registry),
             registry: registry.clone(),
+            cursors: BTreeMap::new(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
@@ -282,6 +295,10 @@ impl Handler for Router {
         self.farewell(cx, id, door, close);
     }
 
+    fn sent(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        self.went_out(cx, id);
+    }
+
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.gone(cx, id);
         self.tell_visits(cx);
@@ -293,6 +310,7 @@ impl Handler for Router {
             Timer::Expiry(id) => self.token_is_over(cx, id),
             Timer::Attendance => self.attendance_is_due(cx),
             Timer::Backend(key) => self.call_is_late(cx, key),
+            Timer::Cursors => self.save_cursors(cx),
             Timer::Watch => self.watch_is_due(cx),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
@@ -314,7 +332,7 @@ impl Handler for Router {
     }
 
     fn draining(&mut self, cx: &mut Context<'_, Self>) {
-        let _ = cx;
+        self.save_cursors(cx);
         self.endpoints.draining();
     }
 

@@ -5,11 +5,11 @@
 use super::ask::{Ask, Event};
 use super::slots::FREE;
 use super::{
-    Router, accounts, admin, arrival, basics, calls, channels, chats, messages, presence, revoked,
-    tokens,
+    Router, accounts, admin, arrival, basics, calls, channels, chats, executions, inbox_log,
+    messages, notifications, presence, revoked, sending, sync, tokens,
 };
 use crate::base::arena::Key;
-use crate::base::id::ConnectionId;
+use crate::base::id::{ConnectionId, UserId};
 use crate::base::timer::TimerId;
 use crate::handler::Context;
 use crate::message::client::Verb;
@@ -35,10 +35,17 @@ pub(super) enum Step {
     Arrival(Box<arrival::Step>),
     Backend(calls::Step),
     Basic(basics::Step),
+    /// Not of a request: the inbox of this user is being read for the connection.
+    CatchUp(UserId),
     Channel(channels::Step),
     Chat(chats::Step),
+    Execution(executions::Step),
+    InboxLog(inbox_log::Step),
     Message(messages::Step),
     Presence(presence::Step),
+    Notification(notifications::Step),
+    Sending(sending::Step),
+    Sync(sync::Step),
     Token(tokens::Step),
 }
 
@@ -49,6 +56,9 @@ impl Router {
         let Some(Call { connection, slot, verb, request_id, step: Some(step), .. }) = call else {
             return revoked::unattended(self, cx, None, event);
         };
+        if let Step::CatchUp(whose) = &step {
+            return self.caught_up(cx, connection, whose, Some(event));
+        }
         if self.sessions.get(connection).is_none() {
             return revoked::unattended(self, cx, Some(&step), event);
         }
@@ -62,8 +72,14 @@ impl Router {
             Step::Basic(step) => basics::go_on(&mut ask, step, event),
             Step::Channel(step) => channels::go_on(&mut ask, step, event),
             Step::Chat(step) => chats::go_on(&mut ask, step, event),
+            Step::CatchUp(_) => return,
+            Step::Execution(step) => executions::go_on(&mut ask, step, event),
+            Step::InboxLog(step) => inbox_log::go_on(&mut ask, step, event),
             Step::Message(step) => messages::go_on(&mut ask, step, event),
             Step::Presence(step) => presence::go_on(&mut ask, step, event),
+            Step::Notification(step) => notifications::go_on(&mut ask, step, event),
+            Step::Sending(step) => sending::go_on(&mut ask, step, event),
+            Step::Sync(step) => sync::go_on(&mut ask, step, event),
             Step::Token(step) => tokens::go_on(&mut ask, step, event),
         };
         self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
@@ -71,7 +87,15 @@ impl Router {
 
     /// A request that waited gets an error.
     pub(super) fn fail_call(&mut self, cx: &mut Context<'_, Self>, key: Key, fault: Fault) {
+        if let Some(Call { step: Some(Step::Arrival(step)), .. }) = self.calls.get(key)
+            && step.goes_on_after(&fault)
+        {
+            return self.hear_event(cx, key, Event::Unstored);
+        }
         let Some(call) = self.take_call(cx, key) else { return };
+        if let Some(Step::CatchUp(whose)) = &call.step {
+            return self.caught_up(cx, call.connection, whose, None);
+        }
         let fault = match &call.step {
             Some(Step::Token(step)) => tokens::fault(self, cx, call.connection, step, fault),
             Some(Step::Account(step)) => accounts::fault(step, fault),
@@ -83,6 +107,7 @@ impl Router {
             Some(Step::Arrival(step)) => self.not_arrived(cx, call.connection, step),
             Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
             Some(Step::Presence(step)) => self.not_watched(cx, call.connection, step),
+            Some(Step::Execution(step)) => self.not_looked_at(cx, call.connection, step),
             _ => {}
         }
         let request_id = call.request_id.as_deref();

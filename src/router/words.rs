@@ -1,22 +1,28 @@
 //! What loops say to each other, and what they have workers do: two closed lists.
 
+mod job;
+mod parcel;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use job::chat_of;
+pub use job::{Done, Finished, Job, PasswordTask};
+pub use parcel::{Broadcast, Looked, Parcel};
+
 pub use super::presence::words::{Attendance, Telling, Visit};
 pub use super::revoked::Revoked;
 use crate::base::arena::Key;
-use crate::base::id::{Address, Id, LoopId, UserId};
+use crate::base::id::{Address, LoopId, UserId};
 use crate::guard::rate::Budget;
+use crate::hub::Channel;
 use crate::hub::channels::{Page, Position, Since};
-use crate::hub::homes::Homes;
-use crate::hub::{Channel, ChannelRef};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
 use crate::router::admin::words::AdminWord;
 use crate::router::{calls::words::CallWord, channels::PatternWord};
-use crate::store::{self, Found, Read, Write, Written};
+use crate::store::Written;
 
 pub use super::work::{commit, hash, look_up};
 
@@ -27,129 +33,6 @@ pub struct CallRef {
     pub home: LoopId,
     /// Which of that loop's calls.
     pub key: Key,
-}
-
-/// Work that blocks.
-#[derive(Debug)]
-pub enum Job {
-    /// Something to be stored, by the one writer.
-    Write {
-        /// Who waits for it.
-        call: CallRef,
-        /// Which connection caused it, and so does not get the event; none: it does.
-        by: Option<Address>,
-        /// What.
-        write: Box<Write>,
-    },
-    /// Something to be looked up, by any reader.
-    Read {
-        /// Who waits for it.
-        call: CallRef,
-        /// What.
-        read: Box<Read>,
-    },
-    /// A password, by any hasher.
-    Password {
-        /// Who waits for it.
-        call: CallRef,
-        /// What to do with it.
-        task: PasswordTask,
-    },
-}
-
-/// What is done with a password. Nothing of it can be printed.
-pub enum PasswordTask {
-    /// Hash it.
-    Hash(Box<str>),
-    /// Compare it with a hash; without one the answer is no, and takes as long.
-    Verify(Box<str>, Option<Arc<str>>),
-}
-
-impl std::fmt::Debug for PasswordTask {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Hash(_) => "Hash(…)",
-            Self::Verify(..) => "Verify(…)",
-        })
-    }
-}
-
-/// What came of a job.
-#[derive(Debug)]
-pub struct Done {
-    /// Who waits for it.
-    pub call: CallRef,
-    /// Which connection caused it, and does not get the event.
-    pub by: Option<Address>,
-    /// What.
-    pub result: Finished,
-}
-
-/// The ends of the three kinds of jobs.
-#[derive(Debug)]
-pub enum Finished {
-    /// Of a write.
-    Written(Result<Written, store::Error>),
-    /// Of a read.
-    Found(Result<Found, store::Error>),
-    /// Of hashing; none when the password cannot be hashed.
-    Hashed(Option<Arc<str>>),
-    /// Of comparing.
-    Verified(bool),
-    /// The queue of the workers is full.
-    Overloaded,
-}
-
-impl Job {
-    /// Who waits for it.
-    #[must_use]
-    pub const fn call(&self) -> CallRef {
-        match self {
-            Self::Write { call, .. } | Self::Read { call, .. } | Self::Password { call, .. } => {
-                *call
-            }
-        }
-    }
-
-    /// The end of a job that found no room with the workers.
-    #[must_use]
-    pub const fn overloaded(&self) -> Done {
-        Done { call: self.call(), by: None, result: Finished::Overloaded }
-    }
-}
-
-impl Done {
-    /// Which loop is to hear of it first: what goes into the log of a channel goes by its home, in
-    /// the order of commits; anything else goes to who waits.
-    #[must_use]
-    pub fn route(&self, homes: &Homes) -> LoopId {
-        match &self.result {
-            Finished::Written(Ok(Written::Published { channel, .. })) => {
-                homes.of_channel(&ChannelRef::Named(channel))
-            }
-            Finished::Written(Ok(written)) => match chat_of(written) {
-                Some(chat) => homes.of_channel(&Channel::Room(chat)),
-                None => self.call.home,
-            },
-            _ => self.call.home,
-        }
-    }
-}
-
-/// The chat whose members may hear of it.
-#[must_use]
-pub(super) fn chat_of(written: &Written) -> Option<Id> {
-    match written {
-        Written::Chat { view, .. } => Some(view.chat.id),
-        Written::Left { chat, .. } | Written::Deleted { chat, .. } | Written::Read { chat, .. } => {
-            Some(*chat)
-        }
-        Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. }
-        | Written::Revoked { .. }
-        | Written::Granted
-        | Written::Published { .. } => None,
-    }
 }
 
 /// Events of a channel on their way to the subscribers of one loop.
@@ -319,6 +202,12 @@ pub enum Word {
     Deliver(Box<Delivery>),
     /// Of patterns.
     Pattern(Box<PatternWord>),
+    /// From the home of a user: for the user's connections.
+    Inbox(Box<Parcel>),
+    /// From the home of an execution's channel: this loop listens now, and it stands so.
+    Looked(Box<Looked>),
+    /// To every loop: for everybody there.
+    Broadcast(Box<Broadcast>),
     /// From the home of a chat: what came of a write.
     Written {
         /// Who waits.

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use super::words::{CallRef, Done, Finished, Job, PasswordTask};
 use crate::auth::Passwords;
 use crate::base::now::Now;
-use crate::store::{Read, Reader, Store};
+use crate::hub::homes::Homes;
+use crate::store::inbox::Kept;
+use crate::store::{Read, Reader, Store, Written};
 
-/// Commits a batch of writes and gives their ends in order; what is no write is left out.
-pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>) -> Vec<Done> {
+/// Commits a batch of writes and gives their ends in order; what is no write is left out. What
+/// went into inboxes is told before the end of its write, to the home of each user.
+pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>, homes: &Homes) -> Vec<Done> {
     let (mut waiting, mut batch) = (Vec::new(), Vec::new());
     for job in jobs {
         if let Job::Write { call, by, write } = job {
@@ -21,8 +24,27 @@ pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>) -> Vec<Done> {
     let mut results = Vec::with_capacity(batch.len());
     store.commit(now, &batch, &mut results);
     debug_assert_eq!(results.len(), batch.len(), "one end for each write");
-    let end = |((call, by), result)| Done { call, by, result: Finished::Written(result) };
-    waiting.into_iter().zip(results).map(end).collect()
+    let mut ends = Vec::with_capacity(results.len());
+    for ((call, by), mut result) in waiting.into_iter().zip(results) {
+        if let Ok(Written::Inbox(written)) = &mut result {
+            let kept = by_home(written.take_kept(), homes);
+            let kept = kept.into_iter().filter(|kept| !kept.is_empty());
+            ends.extend(kept.map(|kept| Done { call, by, result: Finished::Kept(kept) }));
+        }
+        ends.push(Done { call, by, result: Finished::Written(result) });
+    }
+    ends
+}
+
+fn by_home(kept: Vec<Kept>, homes: &Homes) -> Vec<Vec<Kept>> {
+    if kept.len() <= 1 {
+        return vec![kept];
+    }
+    let mut sorted = vec![Vec::new(); homes.len()];
+    for kept in kept {
+        sorted[usize::from(homes.of_user(&kept.user).0)].push(kept);
+    }
+    sorted
 }
 
 /// Does one read.

@@ -12,11 +12,14 @@
 //! - An event of the log that tells of a message shows the message as it stands when the log is read.
 //! - `null` as metadata is none.
 
+pub mod execution;
+pub mod inbox;
 pub mod memory;
 pub mod publication;
 mod read;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod sync;
 mod write;
 
 use std::sync::Arc;
@@ -97,6 +100,12 @@ pub enum Refusal {
     Deleted,
     /// A DM with oneself.
     Oneself,
+    /// No such notification of this user.
+    NoNotification,
+    /// An execution that is finished, that would pass over a step, or whose progress would go back.
+    Transition,
+    /// The execution is of another team.
+    OtherTeam,
 }
 
 /// How long what has ended (sessions, refresh and access tokens) is remembered, milliseconds.

@@ -5,9 +5,13 @@
 
 use std::sync::Arc;
 
+use super::execution::ExecutionRead;
+use super::inbox::{InboxFound, InboxRead, Place};
 use super::publication::{Keep, Publications};
+use super::sync::Missed;
 use super::write::Logged;
 use crate::base::id::{Id, UserId};
+use crate::message::execution::Execution;
 use crate::message::record::{ChatMessage, ChatView, Profile, RoomListing, Session};
 
 /// Everything that can be asked.
@@ -58,6 +62,13 @@ pub enum Read {
         /// Whose.
         user: UserId,
     },
+    /// What a user who arrives on a device has to be told of → [`Found::Arrival`].
+    Arrival {
+        /// Who.
+        user: UserId,
+        /// Which device.
+        device: Arc<str>,
+    },
     /// The chats of a user, the one with the newest message first → [`Found::Chats`].
     Chats {
         /// Whose.
@@ -99,6 +110,21 @@ pub enum Read {
         /// At most this many.
         limit: u32,
     },
+    /// Something of what is kept for a user → [`Found::Inbox`].
+    Inbox(InboxRead),
+    /// Executions → [`Found::Executions`].
+    Execution(ExecutionRead),
+    /// What a user missed → [`Found::Missed`].
+    Sync {
+        /// Who.
+        user: UserId,
+        /// Whose executions the user may see.
+        teams: Arc<[String]>,
+        /// From when, included, unix milliseconds.
+        since_ms: u64,
+        /// At most this many chats, notifications, executions.
+        limit: u32,
+    },
     /// A page of a durable channel, ascending → [`Found::Publications`].
     Publications {
         /// The channel's whole name.
@@ -132,6 +158,13 @@ pub enum Found {
     Users(Vec<Profile>),
     /// Ids of chats.
     ChatIds(Vec<Id>),
+    /// What a user who arrives has to be told of.
+    Arrival {
+        /// The ids of the user's chats.
+        chats: Vec<Id>,
+        /// Where the device stands in the inbox.
+        place: Place,
+    },
     /// Chats.
     Chats(Vec<ChatView>),
     /// Rooms, and whether there are more after the last.
@@ -155,6 +188,17 @@ pub enum Found {
         /// The newest offset of the channel, 0 when there is none.
         top: u64,
         /// Whether there are more after the page.
+        more: bool,
+    },
+    /// Something of what is kept for a user.
+    Inbox(InboxFound),
+    /// What a user missed.
+    Missed(Box<Missed>),
+    /// Executions, and whether there are more after the last.
+    Executions {
+        /// Those found.
+        executions: Vec<Execution>,
+        /// Whether there are more.
         more: bool,
     },
     /// Publications.

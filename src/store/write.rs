@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use super::execution::{ExecutionWrite, ExecutionWritten};
+use super::inbox::{InboxWrite, InboxWritten};
 use super::publication::{NewPublication, Publication};
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
@@ -261,6 +263,10 @@ pub enum Write {
         /// Up to which.
         seq: u64,
     },
+    /// Something that is kept for users → [`Written::Inbox`].
+    Inbox(InboxWrite),
+    /// An execution → [`Written::Execution`].
+    Execution(ExecutionWrite),
     /// A publication of a durable channel → [`Written::Published`].
     Publish(NewPublication),
 }
@@ -351,6 +357,10 @@ pub enum Written {
         /// `read`, when the mark moved.
         logged: Option<Logged>,
     },
+    /// Something that is kept for users.
+    Inbox(Box<InboxWritten>),
+    /// An execution.
+    Execution(Box<ExecutionWritten>),
     /// A publication, stored now or before.
     Published {
         /// The channel's whole name.

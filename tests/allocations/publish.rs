@@ -88,7 +88,7 @@ fn rig() -> Rig<Router> {
                 Job::Read { call, read } => {
                     vec![look_up(&mut *store.reader().unwrap(), call, &read)]
                 }
-                job => commit(&mut *store, clock.now(), vec![job]),
+                job => commit(&mut *store, clock.now(), vec![job], &Homes::new(7, 1)),
             };
             ends.into_iter().for_each(|end| mailboxes[usize::from(from.0)].deliver(end));
         }))

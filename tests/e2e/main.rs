@@ -6,6 +6,7 @@
 mod admin;
 mod crash;
 mod doors;
+mod inbox;
 mod presence;
 mod resume;
 mod rooms;

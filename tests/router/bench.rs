@@ -258,7 +258,7 @@ impl Bench {
                 Job::Password { call, task } => done.push(hash(&mut Plain, &[0; 16], call, task)),
             }
         }
-        done.extend(commit(&mut self.store, self.now, writes));
+        done.extend(commit(&mut self.store, self.now, writes, &Homes::new(1, 1)));
         done
     }
 

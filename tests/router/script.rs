@@ -77,6 +77,8 @@ fn set(limits: &mut Limits, line: &str) {
         "in_flight_per_worker" => limits.router.calls.in_flight_per_worker = value,
         "cache_bytes" => limits.router.calls.cache_bytes = value as usize,
         "connections_per_user" => limits.guard.connections_per_user = Some(value),
+        "inbox_events" => limits.router.inbox.events = value,
+        "history_page" => limits.router.history_page = value,
         "channels_per_connection" => limits.router.channels_per_connection = Some(value),
         "outbox_bytes" => limits.engine.outbox_bytes = value as usize,
         "outbox_soft_bytes" => limits.engine.outbox_soft_bytes = value as usize,

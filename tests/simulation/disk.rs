@@ -43,7 +43,7 @@ impl World {
     /// Commits a batch to `store`; nobody is told.
     fn write(&mut self, store: &mut MemoryStore, jobs: Vec<Job>) -> Vec<Done> {
         let now = self.now;
-        let done = commit(store, now, jobs);
+        let done = commit(store, now, jobs, &self.server.homes);
         self.trace.note(now.monotonic, ("commit", done.len()), b"");
         for done in &done {
             let by = done.by.and_then(|address| self.server.pipe(address));

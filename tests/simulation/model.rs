@@ -141,6 +141,8 @@ impl Model {
             }
             Written::SignedIn { .. }
             | Written::Revoked { .. }
+            | Written::Inbox(_)
+            | Written::Execution(_)
             | Written::Granted
             | Written::Published { .. } => return,
         };

@@ -178,3 +178,62 @@ contract! {
         assert!(matches!(f.found(&read), Found::Log { top: 1, .. }));
     }
 }
+
+mod missed {
+    use super::*;
+    use stentor::base::time::Timestamp;
+    use stentor::store::sync::{CHANGES_MAX, Missed};
+
+    use crate::backends::START_MS;
+
+    fn missed(f: &mut Fixture, user: &UserId, since_ms: u64) -> Missed {
+        let teams = Arc::from(Vec::new());
+        let read = Read::Sync { user: user.clone(), teams, since_ms, limit: 9 };
+        match f.found(&read) {
+            Found::Missed(missed) => *missed,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    contract! {
+        fn whoever_asks_with_the_stamp_of_the_last_answer_misses_nothing(f) {
+            let (a, b) = (f.user("ann"), f.user("bob"));
+            let (chat, quiet) = (f.group(&a, &[&b]), f.group(&a, &[&b]));
+            let (first, second) = (f.say(chat, &a, "1"), f.say(chat, &a, "2"));
+            f.say(quiet, &a, "0");
+            f.now_ms += 10;
+            f.say(chat, &a, "3");
+            let stamp = missed(f, &b, 0).server_time;
+            assert_eq!(stamp, Timestamp(START_MS + 10));
+            // The clock goes back; stamps do not.
+            f.now_ms -= 5;
+            f.say(chat, &a, "4");
+            f.ok(Write::Edit { message: first.id, by: a.clone(), content: "eins".into() });
+            f.ok(Write::Delete { message: second.id, by: a.clone() });
+            let found = missed(f, &b, stamp.0);
+            let texts: Vec<&str> = found.chats[0].messages.iter().map(|m| &*m.content).collect();
+            assert_eq!((found.chats.len(), texts), (1, vec!["eins", "", "3", "4"]));
+            assert_eq!(missed(f, &b, stamp.0 + 1).chats, []);
+            // Not a member any more: nothing of it, however it is asked.
+            f.ok(Write::RemoveMember { chat, by: a, user: b.clone() });
+            assert!(missed(f, &b, 0).chats.iter().all(|missed| missed.chat.chat.id == quiet));
+        }
+
+        fn of_many_changes_the_newest_are_told(f) {
+            let (a, b) = (f.user("ann"), f.user("bob"));
+            let chat = f.group(&a, &[&b]);
+            for n in 0..=CHANGES_MAX {
+                f.say(chat, &a, &n.to_string());
+            }
+            let found = missed(f, &b, 0);
+            let seqs: Vec<u64> = found.chats[0].messages.iter().map(|m| m.seq).collect();
+            let all: Vec<u64> = (2..=CHANGES_MAX as u64 + 1).collect();
+            assert_eq!((found.chats[0].more, seqs), (true, all));
+            // Long texts are told until there is no more room.
+            let long = "x".repeat(60_000);
+            (0..10).for_each(|_| drop(f.say(chat, &a, &long)));
+            let found = missed(f, &b, 0);
+            assert_eq!((found.chats[0].more, found.chats[0].messages.len()), (true, 8));
+        }
+    }
+}

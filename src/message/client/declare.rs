@@ -9,6 +9,7 @@ macro_rules! domain {
     ($lt:lifetime optional $kind:ident) => { Option<domain!($lt $kind)> };
     ($lt:lifetime repeated $kind:ident) => { Vec<domain!($lt $kind)> };
     ($lt:lifetime implicit integer) => { Implicit };
+    ($lt:lifetime listed text) => { Texts<$lt> };
     ($lt:lifetime implicit json) => { ImplicitJson<$lt> };
     ($lt:lifetime implicit request_id) => { Enveloped };
     ($lt:lifetime text) => { Text<$lt> };
@@ -27,6 +28,7 @@ macro_rules! shape {
     (optional $kind:ident) => { (shape!(@ $kind), Presence::Optional) };
     (repeated $kind:ident) => { (shape!(@ $kind), Presence::Repeated) };
     (implicit $kind:ident) => { (shape!(@ $kind), Presence::Implicit) };
+    (listed $kind:ident) => { (shape!(@ $kind), Presence::Listed) };
     ($kind:ident) => { (shape!(@ $kind), Presence::Required) };
     (@ text) => { Kind::Text };
     (@ secret) => { Kind::Text };
@@ -104,6 +106,9 @@ macro_rules! twin {
     };
     ($to:tt $done:tt $doc:tt $f:ident: implicit request_id = $($rest:tt)*) => {
         twin!($to $done $doc $f: text = $($rest)*);
+    };
+    ($to:tt $done:tt $doc:tt $f:ident: listed text = $($rest:tt)*) => {
+        twin!($to $done $doc $f: repeated text = $($rest)*);
     };
     ($to:tt $done:tt $doc:tt $f:ident: secret = $($rest:tt)*) => {
         twin!($to $done $doc $f: text = $($rest)*);

@@ -16,7 +16,7 @@ mod value;
 
 pub(crate) use members::read as read_object;
 pub use rows::*;
-pub use value::{ClientInfo, Enveloped, Implicit, ImplicitJson, Position, Secret, Text};
+pub use value::{ClientInfo, Enveloped, Implicit, ImplicitJson, Position, Secret, Text, Texts};
 
 /// Who may ask a verb (SPEC §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,6 +106,8 @@ pub enum Presence {
     Repeated,
     /// May be absent, which means 0 or nothing; a plain field in Protobuf.
     Implicit,
+    /// A list that may be absent, which means empty; Protobuf `repeated`.
+    Listed,
 }
 
 /// A parameter of a verb.
@@ -137,7 +139,7 @@ impl Parameter {
     /// Whether a JSON request may leave it out.
     #[must_use]
     pub const fn optional(&self) -> bool {
-        matches!(self.shape.1, Presence::Optional | Presence::Implicit)
+        !matches!(self.shape.1, Presence::Required | Presence::Repeated)
     }
 }
 

@@ -43,7 +43,9 @@ fn judge(name: &str, (kind, presence): (Kind, Presence), raw: Option<&&RawValue>
         return needed.then(|| Fault::field(name.to_owned(), format!("\"{name}\" is required")));
     };
     let right = match kind {
-        Kind::Text if presence == Presence::Repeated => reads::<Vec<Text<'_>>>(json),
+        Kind::Text if matches!(presence, Presence::Repeated | Presence::Listed) => {
+            reads::<Vec<Text<'_>>>(json)
+        }
         Kind::Text => reads::<Text<'_>>(json),
         Kind::Integer => reads::<u64>(json),
         Kind::Boolean => reads::<bool>(json),
@@ -84,7 +86,9 @@ fn wrong(name: &str, wanted: &str) -> Fault {
 /// What a value of `kind` looks like, for people; `an_integer` when it is one, but not in range.
 const fn wanted(kind: Kind, presence: Presence, an_integer: bool) -> &'static str {
     match kind {
-        Kind::Text if matches!(presence, Presence::Repeated) => "a list of strings",
+        Kind::Text if matches!(presence, Presence::Repeated | Presence::Listed) => {
+            "a list of strings"
+        }
         Kind::Text | Kind::RequestId => "a string",
         Kind::Integer if an_integer => "an integer from 0 to 9007199254740991",
         Kind::Integer => "an integer",

@@ -117,6 +117,32 @@ impl<'a> Value<'a> for Vec<Text<'a>> {
     }
 }
 
+/// A list of strings whose absence is an empty one.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Texts<'a>(Vec<Text<'a>>);
+
+impl<'a> Deref for Texts<'a> {
+    type Target = [Text<'a>];
+
+    fn deref(&self) -> &[Text<'a>] {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(|texts| Self(texts.unwrap_or_default()))
+    }
+}
+
+impl<'a> Value<'a> for Texts<'a> {
+    type Wire = Vec<String>;
+
+    fn from_wire(field: &'a Vec<String>, json: JsonCheck) -> Option<Self> {
+        Value::from_wire(field, json).map(Self)
+    }
+}
+
 /// A password or a token: a string that no log shows.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent, bound(deserialize = "'de: 'a"))]

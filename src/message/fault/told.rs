@@ -15,7 +15,7 @@ impl Code {
             | Self::TokenRevoked => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
-            Self::Conflict => 409,
+            Self::Conflict | Self::InvalidTransition => 409,
             Self::TooLarge => 413,
             Self::RateLimited => 429,
             // The request was right; something behind the server was not, or had no room.
@@ -44,6 +44,7 @@ impl Code {
             Self::TokenRevoked => "the token was revoked",
             Self::Forbidden => "known, but not allowed",
             Self::NotFound => "does not exist, or not for the caller",
+            Self::InvalidTransition => "a step that an execution cannot take",
             Self::Conflict => "against something that exists already",
             Self::TooLarge => "over a limit of size",
             Self::RateLimited => "over a limit of rate",

@@ -12,6 +12,7 @@ mod publish;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::may_hear;
 pub(in crate::router) use access::may_listen;
 pub(in crate::router) use page::{history, log_page, stored, stored_page};
@@ -80,13 +81,16 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
         return patterns::subscribe(ask, namespace, request);
     }
     let channel = borrowed(&request.channel)?;
-    may_listen(ask, channel)?;
+    let by_team = super::executions::decides(ask, channel);
+    if !by_team {
+        may_listen(ask, channel)?;
+    }
     let (channel, since) = (Channel::from(channel), since(request.since.as_ref()));
-    if matches!(channel, Channel::User(_)) {
-        // The inbox holds nothing yet, and whatever comes finds its user anyway.
-        let position = Position { offset: 0, epoch: DURABLE_EPOCH.into() };
-        let name = channel.to_string();
-        return subscribed(ask, &name, &position, since.is_some().then_some(true), &[], false);
+    match &channel {
+        _ if by_team => return super::executions::subscribe(ask, channel, since),
+        // Whatever comes finds its user anyway: only what was before is read.
+        Channel::User(_) => return super::inbox_log::subscribe(ask, since),
+        _ => {}
     }
     let new = enter(ask, &channel, since.is_some())?;
     if presence::wants(ask, &channel, request.presence) {
@@ -112,7 +116,7 @@ pub(super) fn stand_there(
 
 /// Subscribes to a channel; whether that is new. What comes before the reply is put by, unless the
 /// subscription stands and goes on where it is.
-fn enter(ask: &mut Ask<'_, '_>, channel: &Channel, anew: bool) -> Result<bool, Fault> {
+pub(super) fn enter(ask: &mut Ask<'_, '_>, channel: &Channel, anew: bool) -> Result<bool, Fault> {
     let id = ask.connection;
     let limit = ask.router.config.channels_per_connection;
     let mine = ask.router.subscriptions.number(channel);
@@ -176,7 +180,12 @@ pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'
 }
 
 /// Ends a subscription that a connection chose.
-fn end(router: &mut Router, cx: &mut Context<'_, Router>, id: ConnectionId, channel: &Channel) {
+pub(super) fn end(
+    router: &mut Router,
+    cx: &mut Context<'_, Router>,
+    id: ConnectionId,
+    channel: &Channel,
+) {
     let Some(number) = router.subscriptions.number(channel) else { return };
     let Some(session) = router.sessions.get_mut(id) else { return };
     if let Some(at) = session.channels.iter().position(|known| *known == number) {
@@ -251,7 +260,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
 }
 
 /// A subscription stands: what came before its reply and is above `offset` follows the reply.
-fn stand(ask: &mut Ask<'_, '_>, channel: &Channel, offset: u64) {
+pub(super) fn stand(ask: &mut Ask<'_, '_>, channel: &Channel, offset: u64) {
     let id = ask.connection;
     let Some(number) = ask.router.subscriptions.number(channel) else { return };
     let router = &mut *ask.router;

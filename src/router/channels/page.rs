@@ -33,10 +33,7 @@ pub(in crate::router) fn history(ask: &mut Ask<'_, '_>, request: &client::Histor
     let most = ask.router.config.history_page;
     let limit = limit(request.limit, most, most);
     match Channel::from(channel) {
-        Channel::User(_) => {
-            let position = Position { offset: 0, epoch: DURABLE_EPOCH.into() };
-            reply(ask, &position, &Page::default())
-        }
+        Channel::User(_) => crate::router::inbox_log::history(ask, since, limit),
         Channel::Room(chat) => {
             let known = since.filter(|since| *since.epoch == *DURABLE_EPOCH);
             let after = known.map(|since| since.offset);

@@ -94,6 +94,7 @@ impl State {
             profile: profile.clone(),
             chats: BTreeSet::new(),
             account: password.map(account),
+            inbox: <_>::default(),
         };
         self.users.insert(id.clone(), user);
         profile

@@ -5,11 +5,14 @@
 
 mod account;
 mod chat;
+mod execution;
 mod grant;
+mod inbox;
 mod message;
 mod publication;
 mod read;
 mod state;
+mod sync;
 
 use std::collections::VecDeque;
 use std::iter::repeat_n;

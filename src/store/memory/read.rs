@@ -33,6 +33,11 @@ impl State {
                 let user = self.users.get(user);
                 Found::ChatIds(user.map_or_else(Vec::new, |u| u.chats.iter().copied().collect()))
             }
+            Read::Arrival { user, device } => {
+                let known = self.users.get(user);
+                let chats = known.map_or_else(Vec::new, |u| u.chats.iter().copied().collect());
+                Found::Arrival { chats, place: self.place(user, device) }
+            }
             Read::Chats { user } => self.chats_of(user),
             Read::Rooms { query, limit, after } => {
                 self.rooms(query.as_deref(), *limit as usize, *after)?
@@ -44,6 +49,11 @@ impl State {
             Read::Log { chat, user, after, limit } => {
                 let (room, _) = self.seat(*chat, user)?;
                 room.log_page(*after, *limit as usize)
+            }
+            Read::Inbox(read) => self.read_inbox(read),
+            Read::Execution(read) => self.read_executions(read),
+            Read::Sync { user, teams, since_ms, limit } => {
+                self.missed(user, teams, *since_ms, *limit)
             }
             Read::Publications { channel, after, limit, keep, now_ms } => {
                 self.publications(channel, *after, *limit, *keep, *now_ms)

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use super::super::{Logged, Refusal, Write, Written};
 use super::grant::Grant;
+use super::inbox::Inbox;
 use super::publication::Line;
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use crate::base::time::Timestamp;
+use crate::message::execution::Execution;
 use crate::message::record::{
     Chat, ChatKind, ChatMessage, ChatView, Member, MemberRole, Profile, Raw, RoomEvent, Session,
     UserCard, Visibility,
@@ -38,6 +40,8 @@ pub(super) struct State {
     pub(super) dms: BTreeMap<(UserId, UserId), Id>,
     /// Chat and seq.
     pub(super) messages: BTreeMap<Id, (Id, u64)>,
+    /// By id.
+    pub(super) executions: BTreeMap<Arc<str>, Execution>,
     /// Public rooms by name without case.
     pub(super) public: BTreeSet<(String, Id)>,
     /// Durable channels by name.
@@ -51,6 +55,7 @@ pub(super) struct User {
     pub(super) chats: BTreeSet<Id>,
     /// Only who has registered has one.
     pub(super) account: Option<Box<Account>>,
+    pub(super) inbox: Inbox,
 }
 
 /// What a user of our own logs in with, and has logged in.
@@ -167,6 +172,8 @@ impl State {
             Write::Edit { message, by, content } => self.edit(*message, by, content),
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
+            Write::Inbox(write) => self.write_inbox(write),
+            Write::Execution(write) => self.write_execution(write),
             Write::Publish(new) => self.publish(new),
         }
     }

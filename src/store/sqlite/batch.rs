@@ -17,8 +17,12 @@ use crate::message::record::{Profile, RoomEvent};
 pub(super) const fn checks_first(write: &Write) -> bool {
     match write {
         Write::Message(new) => matches!(new.target, Target::Chat(_)),
-        Write::Edit { .. } | Write::Delete { .. } | Write::MarkRead { .. } => true,
-        Write::Publish(_) => true,
+        Write::Edit { .. }
+        | Write::Delete { .. }
+        | Write::MarkRead { .. }
+        | Write::Inbox(_)
+        | Write::Execution(_)
+        | Write::Publish(_) => true,
         _ => false,
     }
 }
@@ -69,6 +73,8 @@ impl Batch<'_> {
             Write::Edit { message, by, content } => self.edit(*message, by, content),
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
+            Write::Inbox(write) => self.write_inbox(write),
+            Write::Execution(write) => self.write_execution(write),
             Write::Publish(new) => self.publish(new),
         }
     }

@@ -6,21 +6,25 @@
 mod account;
 mod batch;
 mod chat;
+mod execution;
 mod failure;
 mod grant;
+mod inbox;
 mod log;
 mod message;
+mod notification;
 mod open;
 mod publication;
 mod read;
 mod rows;
 mod schema;
+mod sync;
 
 use std::fs::File;
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
@@ -70,6 +74,8 @@ pub struct SqliteStore {
     options: Options,
     /// Of the last batch; time stamps never go back.
     stamp: Timestamp,
+    /// The same as readers see it: of the last commit.
+    committed: Arc<AtomicU64>,
     /// Pages in the WAL after the last commit.
     wal_pages: Arc<AtomicU32>,
     /// Of these, how many there were at the last checkpoint.
@@ -105,6 +111,7 @@ impl SqliteStore {
             path: opened.path,
             options,
             stamp,
+            committed: Arc::new(AtomicU64::new(stamp.0)),
             wal_pages,
             checkpointed: 0,
             fatal: None,
@@ -252,6 +259,8 @@ impl Store for SqliteStore {
             self.give_up(&error);
             out.truncate(before);
             out.extend(repeat_n(Err(error), batch.len()));
+        } else {
+            self.committed.store(self.stamp.0, Ordering::Release);
         }
     }
 
@@ -266,7 +275,7 @@ impl Store for SqliteStore {
     fn reader(&self) -> Result<Box<dyn Reader>, Error> {
         let conn = open::open_reader(&self.path, &self.options);
         let conn = conn.map_err(|error| Error::Unavailable(Arc::from(error.to_string())))?;
-        Ok(Box::new(read::SqliteReader::new(conn)))
+        Ok(Box::new(read::SqliteReader::new(conn, Arc::clone(&self.committed))))
     }
 }
 

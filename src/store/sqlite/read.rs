@@ -1,26 +1,35 @@
 //! A reader: a connection that cannot write, each read in one transaction, so in one snapshot.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::{Error, Found, Read, Reader, Refusal, fold};
+use super::execution;
 use super::failure::Failure;
 use super::grant;
+use super::inbox;
 use super::log;
 use super::publication;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
+use super::sync::{self, Asked};
 use crate::base::id::{Id, UserId};
+use crate::base::time::Timestamp;
 use crate::message::record::{ClientInfo, Profile, Session};
 
 /// One of the readers.
 pub(super) struct SqliteReader {
     conn: Connection,
+    /// The stamp of the last commit, shared with the writer.
+    committed: Arc<AtomicU64>,
+    /// The same before the snapshot of this read.
+    snapshot: Timestamp,
 }
 
 impl SqliteReader {
-    pub(super) const fn new(conn: Connection) -> Self {
-        Self { conn }
+    pub(super) const fn new(conn: Connection, committed: Arc<AtomicU64>) -> Self {
+        Self { conn, committed, snapshot: Timestamp(0) }
     }
 
     fn begin(&self, sql: &str) -> rusqlite::Result<()> {
@@ -38,7 +47,11 @@ impl SqliteReader {
             }
             Read::Sessions { user, now_ms } => self.sessions(user, *now_ms)?,
             Read::SearchUsers { query, limit } => self.search_users(&fold(query), *limit)?,
-            Read::ChatIds { user } => self.chat_ids(user)?,
+            Read::ChatIds { user } => Found::ChatIds(self.chat_ids(user)?),
+            Read::Arrival { user, device } => {
+                let place = inbox::place(&self.conn, user, device)?;
+                Found::Arrival { chats: self.chat_ids(user)?, place }
+            }
             Read::Chats { user } => self.chats(user)?,
             Read::Rooms { query, limit, after } => self.rooms(query.as_deref(), *limit, *after)?,
             Read::Messages { chat, user, before, after, limit } => {
@@ -51,6 +64,12 @@ impl SqliteReader {
                 let events = log::log_page(&self.conn, seat.chat, from, *limit)?;
                 let end = from.saturating_add(u64::from(*limit));
                 Found::Log { events, top, more: end < top }
+            }
+            Read::Inbox(read) => inbox::find(&self.conn, read)?,
+            Read::Execution(read) => execution::read(&self.conn, read)?,
+            Read::Sync { user, teams, since_ms, limit } => {
+                let asked = Asked { user, teams, since_ms: *since_ms, limit: *limit };
+                sync::missed(&self.conn, &asked, self.snapshot)?
             }
             Read::Publications { channel, after, limit, keep, now_ms } => {
                 let found = publication::page(&self.conn, channel, *after, *limit, *keep, *now_ms);
@@ -145,12 +164,12 @@ impl SqliteReader {
         Ok(Found::Users(users))
     }
 
-    fn chat_ids(&self, user: &UserId) -> rusqlite::Result<Found> {
+    fn chat_ids(&self, user: &UserId) -> rusqlite::Result<Vec<Id>> {
         const SQL: &str = "SELECT c.id FROM users u JOIN members m ON m.user = u.key \
             JOIN chats c ON c.key = m.chat WHERE u.id = ?1 ORDER BY c.id";
         let mut statement = self.conn.prepare_cached(SQL)?;
         let found = statement.query_map([user.as_str()], |row| rows::id(row, 0))?;
-        found.collect::<rusqlite::Result<_>>().map(Found::ChatIds)
+        found.collect()
     }
 
     fn chats(&self, user: &UserId) -> rusqlite::Result<Found> {
@@ -238,6 +257,8 @@ enum Credentials {
 impl Reader for SqliteReader {
     fn read(&mut self, read: &Read) -> Result<Found, Error> {
         let failed = |error: rusqlite::Error| Error::Unavailable(Arc::from(error.to_string()));
+        // Before the snapshot: what is committed later than that has a stamp no earlier.
+        self.snapshot = Timestamp(self.committed.load(Ordering::Acquire));
         self.begin("BEGIN").map_err(failed)?;
         let found = self.find(read);
         let ended = if self.conn.is_autocommit() { Ok(()) } else { self.begin("COMMIT") };

@@ -55,7 +55,7 @@ pub(super) fn user_id(row: &Row<'_>, column: usize) -> rusqlite::Result<UserId> 
     row.get(column).map(UserId)
 }
 
-fn raw_if(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Raw>> {
+pub(super) fn raw_if(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Raw>> {
     let Some(text) = row
         .get_ref(column)?
         .as_str_or_null()
@@ -239,6 +239,8 @@ pub(super) fn last_stamp(conn: &Connection) -> rusqlite::Result<Timestamp> {
     const SQL: &str = "SELECT max(ifnull((SELECT max(last_at) FROM counters), 0), \
         ifnull((SELECT max(last_at) FROM channels), 0), \
         ifnull((SELECT max(last_used_at) FROM sessions), 0), \
+        ifnull((SELECT max(last_at) FROM inboxes), 0), \
+        ifnull((SELECT max(updated_at) FROM executions), 0), \
         ifnull((SELECT max(created_at) FROM users), 0))";
     conn.query_row(SQL, [], |row| time(row, 0))
 }
