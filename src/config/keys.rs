@@ -293,6 +293,30 @@ pub const KEYS: &[Key] = &[
         (1, MILLION),
         "actions that a connection may serve; more: `conflict`",
     ),
+    key(
+        "alerts.connections",
+        Limit(|c| &mut c.router.alerts.connections),
+        (1, 100 * MILLION),
+        "open connections; more: alert `connections`",
+    ),
+    key(
+        "alerts.errors_percent",
+        Limit(|c| &mut c.router.alerts.errors_percent),
+        (1, 100),
+        "requests answered by an error, of 100 or more; more: alert `errors`",
+    ),
+    key(
+        "alerts.round_trip_ms",
+        Limit(|c| &mut c.router.alerts.round_trip_ms),
+        (1, MILLION),
+        "from a WebSocket ping to its pong, on average; more: alert `round_trip`",
+    ),
+    key(
+        "alerts.interval_ms",
+        Time(|c| &mut c.router.alerts.interval_ms),
+        (100, DAY_MS),
+        "how often alerts are looked at",
+    ),
     key("tokens.access_s", Time(|c| &mut c.auth.access_s), (1, YEAR_S), "life of an access token"),
     key(
         "tokens.refresh_s",

@@ -73,6 +73,8 @@ pub(super) struct Connection {
     pub(super) secrecy: Secrecy,
     /// The end of its stream is not its own word.
     pub(super) truncated: bool,
+    /// A ping of ours has no pong yet.
+    pub(super) pinged: bool,
     pub(super) received_at: Moment,
     /// When it was last given bytes; a WebSocket: when it was last pinged, for what it is told says
     /// nothing of whether it lives.
@@ -127,6 +129,7 @@ impl Connection {
             reading: true,
             secrecy: Secrecy::Plain,
             truncated: false,
+            pinged: false,
             received_at: now,
             sent_at: now,
             since: now,

@@ -89,6 +89,7 @@ impl<H: Handler> Engine<H> {
                     self.close(now, id, close, out);
                 } else if past(found.received_at.max(found.sent_at), config.heartbeat_ms) {
                     found.sent_at = now.monotonic.into();
+                    found.pinged = true;
                     let mut ping = Vec::new();
                     encoder::encode_into(&mut ping, Opcode::Ping, &[]);
                     self.push(id, Bytes::Raw(ping), Tag::REPLY, out);

@@ -1,7 +1,7 @@
 //! What an engine counts.
 
 use crate::handler::{Door, Kind};
-use crate::metrics::{labels, rows};
+use crate::metrics::{Seconds, labels, rows};
 use crate::protocol::http;
 
 labels! {
@@ -77,6 +77,8 @@ rows! {
     pub struct Metrics {
         /// Connections accepted.
         accepted: Counter = "stentor_connections_accepted_total",
+        /// From a WebSocket ping of ours to its pong.
+        round_trips: Histogram[Seconds] = "stentor_round_trip_seconds",
         /// Connections open now, whatever they speak.
         connections: Gauge = "stentor_connections",
         /// Connections that have said how they speak, by door.

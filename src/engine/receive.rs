@@ -164,8 +164,9 @@ impl<H: Handler> Engine<H> {
         out: &mut Outputs<H>,
     ) {
         match step {
-            Step::Need | Step::Alive | Step::Message { .. } => {}
+            Step::Need | Step::Message { .. } => {}
             Step::Sniffed => self.sniffed(now, id, out),
+            Step::Pong => self.round_trip(now, id),
             Step::Ping(payload) => self.pong(id, &payload, bytes, out),
             Step::Closed(code) => self.their_close(now, id, code, out),
             Step::Begun => self.restart_clock(now, id),
@@ -216,6 +217,14 @@ impl<H: Handler> Engine<H> {
         let opening = Opening { door, peer: connection.peer, encrypted };
         self.call(now, |handler, cx| handler.open(cx, id, &opening));
         self.carry_out(now, None, out);
+    }
+
+    /// A Pong, perhaps to our last Ping; RFC 6455 §5.5.3 allows those that nobody asked for.
+    fn round_trip(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if std::mem::take(&mut connection.pinged) {
+            self.metrics.round_trips.time_at((), connection.sent_at.elapsed(now));
+        }
     }
 
     /// RFC 6455 §5.5.3: a Pong carries the payload of its Ping.

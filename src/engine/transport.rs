@@ -16,8 +16,8 @@ pub(super) enum Step {
     Message { kind: Kind, payload: Payload },
     /// A Ping to be answered.
     Ping(Payload),
-    /// A Pong, or anything else that only shows life.
-    Alive,
+    /// A Pong.
+    Pong,
     /// The peer's Close frame.
     Closed(Option<CloseCode>),
     /// The first part of a request came, and the rest is to come.
@@ -200,7 +200,7 @@ fn websocket_step(event: Event) -> Step {
             Step::Message { kind: if text { Kind::Text } else { Kind::Binary }, payload }
         }
         Event::Ping(payload) => Step::Ping(payload),
-        Event::Pong(_) => Step::Alive,
+        Event::Pong(_) => Step::Pong,
         Event::Close(close) => Step::Closed(close.code),
     }
 }

@@ -6,6 +6,7 @@ pub mod attendance;
 pub mod calls;
 pub mod channels;
 pub mod homes;
+pub mod patterns;
 pub mod policy;
 pub mod revocations;
 pub mod subscriptions;
@@ -58,6 +59,16 @@ impl<'a> ChannelRef<'a> {
             _ => None,
         };
         Some(known.unwrap_or(Self::Named(name)))
+    }
+
+    /// The part of the name before the first `:`; its policy is configuration.
+    #[must_use]
+    pub fn namespace(&self) -> &'a str {
+        match self {
+            Self::Room(_) => "room",
+            Self::User(_) => "user",
+            Self::Named(name) => name.split_once(':').map_or(name, |(namespace, _)| namespace),
+        }
     }
 }
 
@@ -129,11 +140,7 @@ impl Channel {
     /// The part of the name before the first `:`; its policy is configuration.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        match self {
-            Self::Room(_) => "room",
-            Self::User(_) => "user",
-            Self::Named(name) => name.split_once(':').map_or(name, |(namespace, _)| namespace),
-        }
+        self.as_channel().namespace()
     }
 }
 

@@ -28,6 +28,7 @@ use crate::http::{Endpoints, Names, Storage};
 use crate::hub::homes::Homes;
 use crate::metrics::Registry;
 use crate::net::{ClientAuth, Clock, Tls, TlsError, TlsFiles};
+use crate::router::bus::Observer;
 use crate::router::{self, Router};
 use crate::server::{Handle, Server};
 use crate::store::memory::MemoryStore;
@@ -121,6 +122,16 @@ pub enum Secrecy {
     Required,
 }
 
+impl Secrecy {
+    const fn of(spoken: bool, required: bool) -> Self {
+        match (spoken, required) {
+            (false, _) => Self::None,
+            (true, false) => Self::Offered,
+            (true, true) => Self::Required,
+        }
+    }
+}
+
 /// What ends a server from within: the first failure counts.
 #[derive(Debug, Default)]
 struct Failure {
@@ -208,13 +219,25 @@ impl Launched {
 ///
 /// # Errors
 /// Whatever is missing, in words for the person who starts it.
-pub fn launch(mut config: Config) -> Result<Launched, Error> {
+pub fn launch(config: Config) -> Result<Launched, Error> {
+    launch_with(config, None)
+}
+
+/// The same, with somebody who is told of what happens on its loops.
+///
+/// # Errors
+/// As [`launch`].
+pub fn launch_observed(config: Config, observer: Arc<dyn Observer>) -> Result<Launched, Error> {
+    launch_with(config, Some(observer))
+}
+
+fn launch_with(mut config: Config, observer: Option<Arc<dyn Observer>>) -> Result<Launched, Error> {
     config.finish().map_err(Error::Config)?;
     // First, so that nothing is made on the disk by a server that cannot start.
     let tls = tls(&config).map_err(Error::Tls)?;
     let listeners = bind(&config.listen).map_err(|error| Error::Listen(Box::new(error)))?;
     let (store, data) = open(&config)?;
-    assemble(config, listeners, tls, store, data)
+    assemble(config, listeners, tls, (store, data), observer)
 }
 
 /// What TLS is spoken with, when it is configured.
@@ -238,8 +261,8 @@ fn assemble(
     config: Config,
     listeners: Vec<TcpListener>,
     tls: Option<Tls>,
-    store: Box<dyn Store>,
-    data: Data,
+    (store, data): (Box<dyn Store>, Data),
+    observer: Option<Arc<dyn Observer>>,
 ) -> Result<Launched, Error> {
     let loopback_only = loopback_only(&listeners)?;
     let origins = Origins::new(&config.allowed_origins, loopback_only).map_err(Error::Origin)?;
@@ -273,6 +296,7 @@ fn assemble(
         registry: registry.clone(),
         names,
         storage,
+        observer,
         seed: seed()?,
     };
     let required = config.engine.tls_required;
@@ -288,11 +312,7 @@ fn assemble(
     for listener in listeners {
         builder = builder.listener(listener);
     }
-    let secrecy = match (&tls, required) {
-        (None, _) => Secrecy::None,
-        (Some(_), false) => Secrecy::Offered,
-        (Some(_), true) => Secrecy::Required,
-    };
+    let secrecy = Secrecy::of(tls.is_some(), required);
     if let Some(tls) = tls {
         if let Some(warning) = tls.warning() {
             log::warn!("{warning}");
@@ -336,6 +356,7 @@ struct Makers {
     registry: Registry,
     names: Names,
     storage: Storage,
+    observer: Option<Arc<dyn Observer>>,
     seed: u64,
 }
 
@@ -353,6 +374,7 @@ impl Makers {
                 Endpoints::new(&self.registry).of(self.names.clone(), self.storage.clone()),
             ),
             seed: self.seed ^ u64::from(here.0),
+            observer: self.observer.clone(),
         };
         Router::new(parts, &self.registry)
     }

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use super::*;
+use crate::base::now::Now;
+use crate::router::bus::Happening;
 use crate::store::memory::Fail;
 
 fn ephemeral() -> Config {
@@ -72,7 +74,7 @@ fn an_fsync_that_fails_is_not_acknowledged_and_ends_the_server_with_its_reason()
     let data = Data::Memory { key: None };
     let config = ephemeral();
     let listeners = bind(&config.listen).unwrap();
-    let launched = assemble(config, listeners, None, Box::new(store), data).unwrap();
+    let launched = assemble(config, listeners, None, (Box::new(store), data), None).unwrap();
     let address = launched.local_addrs()[0];
     let server = std::thread::spawn(move || launched.run());
     let got = lines(
@@ -95,4 +97,47 @@ fn what_cannot_be_is_refused_in_words() {
     config.set_pair("limits.outbox_soft_bytes=2048").unwrap();
     let error = launch(config).unwrap_err().to_string();
     assert!(error.contains("at most limits.outbox_bytes"), "{error}");
+}
+
+/// Keeps the words of what it is told.
+#[derive(Debug, Default)]
+struct Told(std::sync::Mutex<Vec<Happening>>);
+
+impl Observer for Told {
+    fn happened(&self, now: Now, happening: &Happening) {
+        assert!(now.unix_ms > 0);
+        self.0.lock().unwrap().push(happening.clone());
+    }
+}
+
+#[test]
+fn an_embedder_is_told_of_what_happens() {
+    let told = Arc::new(Told::default());
+    let launched = launch_observed(ephemeral(), told.clone()).unwrap();
+    let (address, handle) = (launched.local_addrs()[0], launched.handle());
+    let server = std::thread::spawn(move || launched.run());
+    let got = lines(
+        address,
+        "{\"type\":\"login\",\"username\":\"ana\",\"password\":\"correct horse\"}\n\
+         {\"type\":\"register\",\"username\":\"ana\",\"password\":\"correct horse\"}\n\
+         {\"type\":\"subscribe\",\"channel\":\"public:a\"}\n\
+         {\"type\":\"publish\",\"channel\":\"public:a\",\"payload\":{},\"echo\":false}\n",
+    );
+    assert_eq!(got.len(), 5, "{got:?}");
+    handle.drain(Duration::ZERO);
+    server.join().unwrap().unwrap();
+    let told = told.0.lock().unwrap();
+    let mut words: Vec<_> = told.iter().map(Happening::word).collect();
+    // Another loop may be the home of the channel.
+    words.sort_unstable();
+    assert_eq!(
+        words,
+        ["auth_failure", "connect", "disconnect", "publish", "subscribe"],
+        "{told:?}"
+    );
+    let here = |happening: &&Happening| {
+        matches!(happening, Happening::Connect { door: "lines", client_ip: Some(ip), .. }
+            if ip.is_loopback())
+    };
+    assert_eq!(told.iter().filter(here).count(), 1, "{told:?}");
 }

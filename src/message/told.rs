@@ -78,6 +78,11 @@ pub const SHAPES: &[Shape] = &[
         "a chat message; `seq` is 1, 2, 3… in its chat, without holes",
     ),
     shape(
+        "loop_stats",
+        "connections, authenticated, users, channels, waiting, calls",
+        "what one loop counts, or all of them together",
+    ),
+    shape(
         "event",
         "type, channel?, offset?, epoch?, id?, sender?{..card}, timestamp, payload",
         "an event as it is or was sent",
@@ -91,6 +96,7 @@ pub const SHAPES: &[Shape] = &[
 ];
 
 const ROOM: &str = "`room:{chat_id}`";
+const BUS: &str = "`stentor:events`, for admins";
 
 /// Every event of the server, beside what clients name themselves.
 pub const EVENTS: &[Event] = &[
@@ -150,5 +156,30 @@ pub const EVENTS: &[Event] = &[
         ROOM,
         "chat_id, user_id, username, active",
         "somebody types, or stopped; never stored",
+    ),
+    event("connect", BUS, "connection_id, door, client_ip?, encrypted", "a connection speaks"),
+    event(
+        "disconnect",
+        BUS,
+        "connection_id, user_id?, code?, reason, age_ms",
+        "a connection is gone; `code` is ours, without one the peer went",
+    ),
+    event(
+        "auth_failure",
+        BUS,
+        "connection_id?, client_ip?, why",
+        "a password or token was refused",
+    ),
+    event("subscribe", BUS, "connection_id, user_id?, channel", "a connection asked for a channel"),
+    event("join", BUS, "chat_id, user_id", "a user is a member of a chat now"),
+    event("leave", BUS, "chat_id, user_id", "a user is not any more"),
+    event("publish", BUS, "channel, offset, user_id", "something was published"),
+    event("breaker", BUS, "action, state", "the breaker of an action is `closed` or `open` now"),
+    event("zombie", BUS, "connection_id, user_id?", "no sign of life: it is being closed (4102)"),
+    event(
+        "alert",
+        BUS,
+        "alert, raised, value, limit",
+        "`connections`, `errors` or `round_trip` is over its limit, or not any more",
     ),
 ];

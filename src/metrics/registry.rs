@@ -74,6 +74,19 @@ impl Registry {
         }
     }
 
+    /// How many values a histogram holds over loops and labels, and their sum in the unit of what was
+    /// observed; `None` for another name.
+    pub fn distribution(&self, name: &str) -> Option<(u64, u64)> {
+        let families = families(&self.layers());
+        let family = families.iter().find(|family| family.row.name == name)?;
+        let Kind::Histogram { bounds, .. } = family.row.kind else { return None };
+        let add = |(count, sum): (u64, u64), cells: &[u64]| {
+            let (counts, total) = cells.split_at(bounds.len() + 1);
+            (count + counts.iter().sum::<u64>(), sum.wrapping_add(total.iter().sum()))
+        };
+        Some(family.cells.chunks(family.row.width()).fold((0, 0), add))
+    }
+
     /// The sums of all counters and gauges over loops and labels, by name.
     pub fn totals(&self) -> Vec<(&'static str, i64)> {
         let counted = |family: &Family| !matches!(family.row.kind, Kind::Histogram { .. });

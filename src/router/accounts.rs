@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
 use super::words::{PasswordTask, Revoked, Word};
-use super::{Router, arrival, revoked, tokens};
+use super::{Router, arrival, resume, revoked, tokens};
 use crate::auth::{Claims, Role, names, no_teams, refresh};
 use crate::base::id::{Id, UserId};
 use crate::guard::Limit;
@@ -92,6 +92,7 @@ pub(super) fn register(ask: &mut Ask<'_, '_>, request: &client::Register<'_>) ->
     }
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.told_of_itself(client.clone());
+    resume::intend(ask, request.resume.as_ref())?;
     let step = Step::Register {
         username: Arc::from(request.username.as_str()),
         display_name: request.display_name.as_ref().map(|name| Arc::from(name.as_str())),
@@ -108,6 +109,7 @@ pub(super) fn bad_name(field: &'static str) -> Fault {
 pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outcome {
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.told_of_itself(client.clone());
+    resume::intend(ask, request.resume.as_ref())?;
     let account: Box<str> = names::fold(&request.username).into();
     if !names::valid_username(&request.username)
         || !names::valid_password(request.password.expose())
@@ -171,7 +173,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.write(write, Step::Open { secret })
         }
         (Step::Compare { .. }, Event::Verified(_)) => {
-            ask.router.metrics.auth_failures.add(1);
+            ask.router.auth_failed(ask.cx, ask.connection, Code::InvalidCredentials.word());
             Err(invalid_credentials())
         }
         (Step::Open { secret }, Event::Written(Written::SignedIn { user, session, role })) => {
@@ -189,7 +191,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             ask.password(PasswordTask::Hash(new), Step::NewHash { old: hash })
         }
         (Step::OldPassword { .. }, Event::Verified(false)) => {
-            ask.router.metrics.auth_failures.add(1);
+            ask.router.auth_failed(ask.cx, ask.connection, Code::InvalidCredentials.word());
             Err(Fault {
                 field: Some("old_password".into()),
                 ..Fault::new(Code::InvalidCredentials, "wrong password")

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use super::ask::{Answer, Ask, Event, Outcome, Resumed, SignedIn, gone, unexpected};
-use super::channels::may_hear;
+use super::ask::{Answer, Ask, Event, Outcome, SignedIn, gone, unexpected};
+use super::resume::Resume;
 use super::session::{Arriving, User, Who};
-use super::words::{Wish, Word};
+use super::words::{Heard, Wish, Word};
 use super::{Router, Timer, tokens};
 use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
 use crate::guard::Limit;
 use crate::handler::{Close, Context, Peer};
-use crate::hub::{AsChannel, Channel};
+use crate::hub::Channel;
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
 use crate::message::record::Profile;
@@ -29,13 +29,22 @@ pub(super) struct Step {
     budget: Option<std::sync::Arc<crate::guard::rate::Budget>>,
     /// Homes that have not answered yet.
     homes: usize,
+    resume: Resume,
+    /// The user was here before.
+    renews: bool,
 }
 
 impl Step {
     /// Another home has answered; whether all have.
-    pub(super) fn heard_home(&mut self) -> bool {
+    pub(super) fn heard_home(&mut self, heard: &mut Vec<Heard>) -> bool {
+        self.resume.heard(heard);
         self.homes = self.homes.saturating_sub(1);
         self.homes == 0
+    }
+
+    /// Whether what the store refuses is only a chat that cannot be resumed.
+    pub(super) fn refused(&mut self) -> bool {
+        self.resume.refused()
     }
 }
 
@@ -68,7 +77,15 @@ pub(super) fn begin(
     ask.session_mut()?.who = arriving;
     ask.router.local_users.add(&user, connection);
     let (home, address) = (ask.router.homes.of_user(&user), ask.address());
-    let step = Step { identity, profile, tokens: issued, budget: None, homes: 0 };
+    let step = Step {
+        identity,
+        profile,
+        tokens: issued,
+        budget: None,
+        homes: 0,
+        resume: Resume::default(),
+        renews: false,
+    };
     ask.tell(home, step, |call| Word::Attach { call, user, connection: address, limited })
 }
 
@@ -86,8 +103,12 @@ fn renew(
     profile: Profile,
     tokens: Option<(String, String)>,
 ) -> Outcome {
-    replace_identity(ask.router, ask.cx, ask.connection, identity, profile);
-    reply(ask, tokens.as_ref())
+    let id = ask.connection;
+    replace_identity(ask.router, ask.cx, id, identity.clone(), profile.clone());
+    let wishes = ask.session_mut()?.take_intended();
+    let (resume, asked) = Resume::begin(ask.router, id, &identity, wishes);
+    let step = Step { identity, profile, tokens, budget: None, homes: 0, resume, renews: true };
+    ask_homes(ask, step, asked)
 }
 
 /// Puts another identity of the same user on the connection, with its expiry.
@@ -113,25 +134,7 @@ pub(super) fn replace_identity(
     if !serves {
         router.stop_serving(cx, id);
     }
-    drop_forbidden(router, cx, id);
-}
-
-/// Another token may allow less: what may not be heard any more is heard no more.
-fn drop_forbidden(router: &mut Router, cx: &mut Context<'_, Router>, id: ConnectionId) {
-    let Some(session) = router.sessions.get_mut(id) else { return };
-    let Who::User(user) = &session.who else { return };
-    let (policies, subscriptions) = (&router.config.policies, &router.subscriptions);
-    let stays = |number: &u32| match subscriptions.channel(*number) {
-        Some(Channel::Room(_)) | None => true,
-        Some(channel) => may_hear(policies, &user.identity, channel.as_channel(), || true),
-    };
-    if session.channels.iter().all(stays) {
-        return;
-    }
-    let (kept, lost): (Vec<u32>, Vec<u32>) = session.channels.iter().partition(|n| stays(n));
-    session.channels = kept;
-    session.chosen = session.chosen.saturating_sub(lost.len() as u32);
-    router.unsubscribe_all(cx, id, lost);
+    router.end_forbidden(cx, id);
 }
 
 /// How long a connection may stay after `now` with a token that ends at `exp`.
@@ -156,7 +159,15 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
             ask.read(Read::ChatIds { user }, step)
         }
         Event::Found(Found::ChatIds(chats)) => listen(ask, step, chats),
-        Event::Listening(_) => arrive(ask, step),
+        Event::Listening(_) | Event::Refused => read_log(ask, step),
+        Event::Found(Found::Log { events, top, more }) => {
+            step.resume.found(ask.cx, &events, top, more);
+            read_log(ask, step)
+        }
+        Event::Found(Found::Publications(found)) => {
+            step.resume.found_stored(ask.cx, &found);
+            read_log(ask, step)
+        }
         event => Err(unexpected(&event)),
     }
 }
@@ -175,17 +186,30 @@ fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome 
             chats.push(chat);
         }
     }
-    if chats.is_empty() {
-        return arrive(ask, step);
-    }
-    let mut by_home: Vec<Vec<Wish>> = vec![Vec::new(); ask.router.homes.len()];
+    let mut wishes = Vec::new();
     for channel in chats.into_iter().map(Channel::Room) {
         let added = ask.router.subscriptions.hold(&channel, id);
         if added.new {
             ask.session_mut()?.channels.push(added.number);
         }
-        let home = ask.router.homes.of_channel(&channel);
-        by_home[usize::from(home.0)].push(Wish { channel, since: None });
+        wishes.push(Wish { channel, since: None });
+    }
+    let intended = ask.session_mut()?.take_intended();
+    let (resume, asked) = Resume::begin(ask.router, id, &step.identity, intended);
+    step.resume = resume;
+    wishes.extend(asked);
+    ask_homes(ask, step, wishes)
+}
+
+/// Tells the homes of channels that this loop listens.
+fn ask_homes(ask: &mut Ask<'_, '_>, mut step: Step, wishes: Vec<Wish>) -> Outcome {
+    if wishes.is_empty() {
+        return read_log(ask, step);
+    }
+    let mut by_home: Vec<Vec<Wish>> = vec![Vec::new(); ask.router.homes.len()];
+    for wish in wishes {
+        let home = ask.router.homes.of_channel(&wish.channel);
+        by_home[usize::from(home.0)].push(wish);
     }
     by_home.iter().for_each(|channels| step.homes += usize::from(!channels.is_empty()));
     let call = ask.call(step);
@@ -197,12 +221,24 @@ fn listen(ask: &mut Ask<'_, '_>, mut step: Step, mut chats: Vec<Id>) -> Outcome 
     Ok(Answer::Later)
 }
 
+/// The logs of the chats that are resumed are read one after the other.
+fn read_log(ask: &mut Ask<'_, '_>, mut step: Step) -> Outcome {
+    match step.resume.next_read(ask.router, ask.cx, &step.identity) {
+        Some(read) => ask.read(read, step),
+        None => arrive(ask, step),
+    }
+}
+
 /// Everything stands: the connection is the user's.
 fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let id = ask.connection;
-    let Step { identity, profile, tokens, budget: Some(budget), .. } = step else {
-        return Err(gone());
-    };
+    let Step { identity, profile, tokens, budget, mut resume, renews, .. } = step;
+    if renews {
+        resume.stand(ask.router, ask.cx, id);
+        return reply(ask, tokens.as_ref(), &resume);
+    }
+    let Some(budget) = budget else { return Err(gone()) };
+    resume.stand(ask.router, ask.cx, id);
     let expired_close_ms = ask.router.auth.expired_close_ms;
     let after = expiry(ask.cx.now.unix_ms, identity.expires_at_unix_s, expired_close_ms);
     let expiry = Some(ask.cx.set_timer(after, Timer::Expiry(id)));
@@ -220,10 +256,10 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     }
     ask.router.metrics.users.add(1);
     ask.cx.limit(id, ask.router.config.message_bytes);
-    reply(ask, tokens.as_ref())
+    reply(ask, tokens.as_ref(), &resume)
 }
 
-fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>) -> Outcome {
+fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>, resumed: &Resume) -> Outcome {
     let user = ask.user()?;
     let profile = user.profile();
     let (session_id, exp) = (user.identity.session, user.identity.expires_at_unix_s);
@@ -233,11 +269,25 @@ fn reply(ask: &mut Ask<'_, '_>, tokens: Option<&(String, String)>) -> Outcome {
         token: tokens.map(|(token, _)| token.as_str()),
         refresh_token: tokens.map(|(_, refresh)| refresh.as_str()),
         expires_at: Timestamp(exp.saturating_mul(1000)),
-        resumed: Resumed {},
+        resumed,
     })
 }
 
 impl Router {
+    /// An arrival failed. Who renewed a token is still here.
+    pub(super) fn not_arrived(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        step: &Step,
+    ) {
+        if step.renews {
+            step.resume.give_up(self, cx, id);
+        } else {
+            self.leave(cx, id);
+        }
+    }
+
     /// Nobody is on the connection any more: subscriptions end, the home is told.
     pub(super) fn leave(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -252,10 +302,13 @@ impl Router {
                 user.identity.user
             }
         };
-        session.chosen = 0;
         let numbers = std::mem::take(&mut session.channels);
         self.local_users.remove(&user, id);
         self.unsubscribe_all(cx, id, numbers);
+        self.end_patterns(cx, id);
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.chosen = 0;
+        }
         self.stop_serving(cx, id);
         let connection = Address { home: cx.here, connection: id };
         cx.tell(self.homes.of_user(&user), Word::Detach { user, connection });

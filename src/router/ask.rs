@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::calls::words::Answer as CallAnswer;
+use super::resume::Resume;
 use super::session::{Session, User};
 use super::words::{CallRef, Done, Finished, Heard, Job, PasswordTask, Word};
 use super::{Call, Router, Step, Timer};
@@ -50,6 +51,8 @@ pub(super) enum Event {
     Served,
     Told,
     There,
+    /// What was to be looked up is not there, or not the user's.
+    Refused,
     /// Who is in a channel.
     WhoIsThere(Box<WhoIsThere>),
     /// Every loop knows how a user stands.
@@ -144,7 +147,7 @@ impl Ask<'_, '_> {
 
     /// Has something stored; `step` hears what came of it.
     pub(super) fn write(&mut self, write: Write, step: impl Into<Step>) -> Outcome {
-        let by = self.address();
+        let by = Some(self.address());
         let call = self.call(step);
         self.cx.job(Job::Write { call, by, write: Box::new(write) });
         Ok(Answer::Later)
@@ -275,18 +278,24 @@ pub(super) struct SignedIn<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) refresh_token: Option<&'a str>,
     pub(super) expires_at: crate::base::time::Timestamp,
-    pub(super) resumed: Resumed,
+    pub(super) resumed: &'a Resume,
 }
-
-/// `resumed`: no channel yet, because none keeps a history that `resume` could ask for.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Resumed {}
 
 /// The end of a job goes to its call, once what it changed was told.
 impl Router {
+    /// Whether a call reads the log of a chat to resume it, which is left out then.
+    fn resumes(&mut self, call: crate::base::arena::Key) -> bool {
+        let step = self.calls.get_mut(call).and_then(|call| call.step.as_mut());
+        if let Some(Step::Arrival(step)) = step { step.refused() } else { false }
+    }
+
     pub(super) fn finished(&mut self, cx: &mut Context<'_, Self>, done: Done) {
         match event(done.result) {
             Ok(event) => self.hear_event(cx, done.call.key, event),
+            // A chat that is the user's no more does not keep the user out.
+            Err(fault) if fault.code == Code::NotFound && self.resumes(done.call.key) => {
+                self.hear_event(cx, done.call.key, Event::Refused);
+            }
             Err(fault) => self.fail_call(cx, done.call.key, fault),
         }
     }

@@ -1,6 +1,7 @@
 //! The limits of what is said, and the namespaces of channels. Sizes in bytes, times in milliseconds; `None` is no limit.
 
 use crate::hub::policy::Policies;
+use crate::router::bus::alerts::Alerts;
 use crate::router::calls::Calls;
 
 /// What a client may say, and when.
@@ -34,6 +35,8 @@ pub struct Config {
     pub hints: bool,
     /// Calls of backends.
     pub calls: Calls,
+    /// When operators are woken.
+    pub alerts: Alerts,
     /// What is allowed and kept in each namespace of channels.
     pub policies: Policies,
 }
@@ -53,6 +56,7 @@ impl Default for Config {
             job_timeout_ms: 30_000,
             hints: true,
             calls: Calls::default(),
+            alerts: Alerts::default(),
             policies: Policies::default(),
         }
     }

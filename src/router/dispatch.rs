@@ -2,21 +2,19 @@
 
 use std::borrow::Cow;
 
-use super::ask::{Answer, Ask, Outcome, not_authenticated};
+use super::ask::{Answer, Ask, Outcome};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
 use super::{
     After, Echo, Router, accounts, admin, basics, calls, channels, chats, messages, presence,
     tokens,
 };
-use crate::base::id::{ConnectionId, LoopId};
+use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
-use crate::guard::rate::Class;
 use crate::handler::{Close, Context, Segment, Tag};
-use crate::hub::ChannelRef;
-use crate::message::client::{Access, Order, Rate, Request};
-use crate::message::close::{BAD_REQUESTS, RATE_ABUSE};
+use crate::message::client::Request;
+use crate::message::close::BAD_REQUESTS;
 use crate::message::fault::{Code, Fault};
 use crate::protocol::websocket::Opcode;
 
@@ -104,29 +102,6 @@ impl Router {
         }
     }
 
-    fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
-        match decoded {
-            Ok(Decoded { request: Request::Message(_), .. }) => Lane::Store,
-            // With one loop every channel is at home here.
-            Ok(Decoded { request: Request::Publish(_) | Request::Typing(_), .. })
-                if self.homes.len() == 1 =>
-            {
-                Lane::Home(LoopId(0))
-            }
-            Ok(Decoded { request: Request::Publish(publish), .. }) => {
-                ChannelRef::parse(&publish.channel)
-                    .map_or(Lane::Alone, |channel| Lane::Home(self.homes.of_channel(&channel)))
-            }
-            Ok(Decoded { request: Request::Typing(typing), .. }) => {
-                crate::base::id::Id::parse(&typing.chat_id).map_or(Lane::Alone, |chat| {
-                    Lane::Home(self.homes.of_channel(&ChannelRef::Room(chat)))
-                })
-            }
-            Ok(decoded) if decoded.verb.order() == Order::Free => Lane::Free,
-            Ok(_) | Err(_) => Lane::Alone,
-        }
-    }
-
     fn start(
         &mut self,
         cx: &mut Context<'_, Self>,
@@ -153,23 +128,6 @@ impl Router {
                 self.conclude(cx, id, slot, verb.word(), request_id, outcome);
             }
         }
-    }
-
-    /// Before authentication a client has a handful of requests.
-    fn early(&mut self, id: ConnectionId, counts: bool) -> Result<(), Fault> {
-        let limit = self.config.unauthenticated_requests;
-        let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
-        if session.user().is_some() || !counts {
-            return Ok(());
-        }
-        let Some(stranger) = &mut session.stranger else { return Ok(()) };
-        stranger.early += 1;
-        if limit.is_none_or(|limit| stranger.early <= limit) {
-            return Ok(());
-        }
-        session.close_after(Close::new(RATE_ABUSE, "too many requests without authentication"));
-        Err(Fault::new(Code::RateLimited, "too many requests without authentication")
-            .hint("login, register or auth first"))
     }
 
     /// Answers a request, and whatever can be done after it.
@@ -298,41 +256,6 @@ impl Router {
         if let Some(close) = self.sessions.get(id).and_then(|session| session.closing().cloned()) {
             cx.close(id, close);
         }
-    }
-}
-
-impl Ask<'_, '_> {
-    /// Whether the user may say this verb now.
-    fn may(&mut self) -> Result<(), Fault> {
-        let counts = self.verb.rate() != Rate::Free;
-        self.router.early(self.connection, counts)?;
-        let access = self.verb.access();
-        let class = match self.verb.rate() {
-            Rate::Free => None,
-            Rate::Request => Some(Class::Request),
-            Rate::Message => Some(Class::Message),
-            Rate::Ephemeral => Some(Class::Ephemeral),
-        };
-        let Some(user) = self.session()?.user() else {
-            return if access == Access::Anyone { Ok(()) } else { Err(not_authenticated()) };
-        };
-        let allowed = match access {
-            Access::Anyone | Access::User => true,
-            Access::Service => user.identity.role.serves(),
-            Access::Admin => user.identity.role == crate::auth::Role::Admin,
-        };
-        if !allowed {
-            return Err(Fault::new(Code::Forbidden, "this needs another role"));
-        }
-        if user.identity.role.serves() {
-            return Ok(());
-        }
-        let Some(class) = class else { return Ok(()) };
-        user.budget.take(class, self.cx.now.monotonic, 1).map_err(|wait| {
-            self.router.guard_metrics.limited.add_at(class.limit(), 1);
-            Fault::new(Code::RateLimited, "too many requests")
-                .retry_after(wait.as_millis() as u64 + 1)
-        })
     }
 }
 

@@ -124,6 +124,8 @@ impl Router {
         let auth = self.auth_timeout(opening.peer);
         let session = Session::new(id, opening, session_id, cx.now, auth);
         self.sessions.insert(id, session);
+        self.connected(cx, id);
+        self.arm_watch(cx);
         cx.limit(id, self.config.unauthenticated_message_bytes);
         let upgraded = self.upgrades.iter().position(|upgraded| upgraded.connection == id);
         let upgraded = upgraded.map(|at| self.upgrades.swap_remove(at));
@@ -276,6 +278,7 @@ impl Router {
 
     /// The connection is no more.
     pub(super) fn gone(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
+        self.disconnected(cx, id);
         self.leave(cx, id);
         let Some(mut session) = self.sessions.remove(id) else { return };
         self.drop_calls(cx, session.slots.take_calls());

@@ -12,20 +12,21 @@ use crate::base::id::{Address, ConnectionId, Id, LoopId, UserId};
 use crate::codec::json;
 use crate::handler::{Context, Tag};
 use crate::hub::Channel;
+use crate::hub::channels::DURABLE_EPOCH;
 use crate::message::record::{ChatKind, RoomEvent};
 use crate::message::server;
 use crate::protocol::frame::{Common, Frame};
 use crate::protocol::websocket::Opcode;
 use crate::store::{Logged, Written};
 
-/// The epoch of every durable channel: its numbering never restarts.
-pub(super) const DURABLE_EPOCH: &str = "1";
-
 impl Router {
     /// A worker has finished. What was stored is told to the members first, from here, the home of
     /// its channel; then whoever waits hears of it.
     pub(super) fn committed(&mut self, cx: &mut Context<'_, Self>, done: Done) {
         let Finished::Written(Ok(written)) = &done.result else { return self.finished(cx, done) };
+        if let Written::Published { .. } = written {
+            return self.publication_stored(cx, done);
+        }
         let Some(chat) = chat_of(written) else { return self.finished(cx, done) };
         self.tell_members(cx, chat, written, done.by);
         if done.call.home == cx.here {
@@ -71,8 +72,12 @@ impl Router {
             Written::Deleted { logged, .. } | Written::Read { logged, .. } => {
                 frames.extend(logged.iter().map(|logged| encode(cx, &name, logged)));
             }
-            Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => {}
+            Written::SignedIn { .. }
+            | Written::Revoked { .. }
+            | Written::Granted
+            | Written::Published { .. } => {}
         }
+        self.members_changed(cx, chat, joined, left);
         if joined.is_empty() && left.is_none() {
             return self.publish(cx, &channel, &frames, by);
         }
@@ -87,6 +92,14 @@ impl Router {
         self.publish_to_all(cx, delivery);
     }
 
+    /// The loops that hear a channel, or all of its namespace.
+    fn listeners(&self, channel: &Channel) -> impl Iterator<Item = LoopId> {
+        let everywhere = &self.everywhere;
+        let all = if everywhere.is_empty() { &[] } else { everywhere.loops(channel.namespace()) };
+        let direct = self.channels.listeners(channel).filter(|to| !all.contains(to));
+        direct.chain(all.iter().copied())
+    }
+
     /// Sends events to the loops that listen.
     pub(super) fn publish(
         &mut self,
@@ -99,7 +112,7 @@ impl Router {
             return;
         }
         let here = cx.here;
-        for to in self.channels.listeners(channel) {
+        for to in self.listeners(channel) {
             if to != here {
                 let delivery = Delivery {
                     channel: channel.clone(),
@@ -125,7 +138,7 @@ impl Router {
         except: Option<Address>,
     ) {
         let here = cx.here;
-        if self.channels.listeners(channel).any(|to| to != here) {
+        if self.listeners(channel).any(|to| to != here) {
             let shared = frame.share();
             if let Common::Own(frame) = frame {
                 cx.recycle(frame);
@@ -186,6 +199,11 @@ impl Router {
         }
     }
 
+    /// What an event is on the queues of its receivers.
+    pub(super) fn tag(&self, number: u32, offset: u64) -> Tag {
+        Tag { channel: number, offset, class: self.class(number) }
+    }
+
     fn hand_out_one(
         &mut self,
         cx: &mut Context<'_, Self>,
@@ -194,10 +212,13 @@ impl Router {
         frame: impl Into<Common>,
         except: Option<Address>,
     ) {
-        let Some(number) = self.subscriptions.number(channel) else { return };
         let here = cx.here;
         let except = except.filter(|except| except.home == here).map(|except| except.connection);
         let mut frame = frame.into();
+        if !self.patterns.is_empty() {
+            frame = self.hand_out_everywhere(cx, channel, frame, except);
+        }
+        let Some(number) = self.subscriptions.number(channel) else { return };
         if self.subscriptions.parks(number) {
             let shared = frame.share();
             self.subscriptions.put_by(number, offset, &shared, except);
@@ -205,7 +226,7 @@ impl Router {
         }
         let receivers = self.subscriptions.receivers(number);
         self.metrics.deliveries.add(receivers.len() as u64);
-        let tag = Tag { channel: number, offset, class: self.class(number) };
+        let tag = self.tag(number, offset);
         if self.subscriptions.all_new(number) {
             return cx.broadcast(receivers, except, frame, tag);
         }

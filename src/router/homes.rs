@@ -37,7 +37,8 @@ impl Router {
                         self.channels.listen(&channel, from, since, now, cx.rng);
                     Heard { channel, generation, position, page: page.map(Box::new) }
                 };
-                let channels = channels.into_iter().map(listen).collect();
+                let channels: Vec<Heard> = channels.into_iter().map(listen).collect();
+                channels.iter().for_each(|heard| self.bus_interest(cx, &heard.channel));
                 cx.tell(from, Word::Listening { call: call.key, channels });
             }
             Word::History { call, channel, since, limit } => {
@@ -52,6 +53,7 @@ impl Router {
             Word::Unlisten { channels } => {
                 for (channel, generation) in channels {
                     self.channels.unlisten(&channel, from, generation, now);
+                    self.bus_interest(cx, &channel);
                 }
             }
             Word::Publish(publication) => self.publish_for(cx, *publication),
@@ -60,7 +62,9 @@ impl Router {
             }
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
+            Word::Pattern(word) => self.hear_of_pattern(cx, from, *word),
             Word::Written { call, written } => self.written(cx, call, *written),
+            Word::Bus { subscribed } => self.bus_subscribed(subscribed),
             Word::Admin(word) => self.hear_admin_word(cx, *word),
             Word::Backend(word) => self.hear_call_word(cx, *word),
             Word::Revoked { user, which, except } => {
@@ -81,7 +85,7 @@ impl Router {
         cx: &mut Context<'_, Self>,
         from: LoopId,
         call: Key,
-        channels: Vec<Heard>,
+        mut channels: Vec<Heard>,
     ) {
         let mut deserted = Vec::new();
         for Heard { channel, generation, .. } in &channels {
@@ -95,7 +99,7 @@ impl Router {
         }
         if let Some(Step::Arrival(step)) =
             self.calls.get_mut(call).and_then(|call| call.step.as_mut())
-            && !step.heard_home()
+            && !step.heard_home(&mut channels)
         {
             return;
         }

@@ -10,6 +10,7 @@ pub mod admin;
 mod arrival;
 mod ask;
 mod basics;
+pub mod bus;
 pub mod calls;
 mod channels;
 mod chats;
@@ -19,11 +20,14 @@ mod door;
 mod events;
 mod homes;
 mod invariants;
+mod lanes;
+mod may;
 mod messages;
 mod metrics;
 mod parts;
 mod presence;
 mod queues;
+mod resume;
 mod revoked;
 mod session;
 mod slots;
@@ -58,6 +62,7 @@ use crate::hub::Channel;
 use crate::hub::attendance::Attendance;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
+use crate::hub::patterns::{Everywhere, Patterns};
 use crate::hub::revocations::Revocations;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
@@ -86,6 +91,9 @@ pub struct Router {
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
+    /// Which of this loop's connections hear all of a namespace, and which loops do.
+    patterns: Patterns,
+    everywhere: Everywhere,
     revocations: Revocations,
     channels: Channels,
     local_users: LocalUsers,
@@ -98,6 +106,8 @@ pub struct Router {
     budgets: Budgets,
     logins: Logins,
     backends: calls::Backends,
+    bus: bus::Bus,
+    watch: bus::alerts::Watch,
     registry: Registry,
     metrics: Arc<Metrics>,
     guard_metrics: Arc<guard::Metrics>,
@@ -141,18 +151,33 @@ pub enum Timer {
     Attendance,
     /// A backend took too long.
     Backend(Key),
+    /// Look at what operators are woken for.
+    Watch,
 }
 
 impl Router {
     /// A router without connections.
     #[must_use]
     pub fn new(parts: Parts, registry: &Registry) -> Self {
-        let Parts { config, auth, guard, homes, tokens, secrets, origins, endpoints, seed } = parts;
+        let Parts {
+            config,
+            auth,
+            guard,
+            homes,
+            tokens,
+            secrets,
+            origins,
+            endpoints,
+            seed,
+            observer,
+        } = parts;
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
         let grace = Duration::from_millis(config.presence_grace_ms);
         Self {
+            patterns: Patterns::default(),
+            everywhere: Everywhere::default(),
             subscriptions: Subscriptions::new(seed, &config.policies),
             attendance: Attendance::new(seed, &config.policies, grace),
             attendance_timer: None,
@@ -177,6 +202,8 @@ impl Router {
             logins: Logins::new(&guard, seed),
             backends,
             guard,
+            bus: bus::Bus::new(observer),
+            watch: bus::alerts::Watch::new(registry),
             registry: registry.clone(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
@@ -219,7 +246,9 @@ impl Handler for Router {
     }
 
     fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
-        std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out))
+        let said = std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out));
+        debug_assert!(said, "whatever is written here can be translated");
+        said
     }
 
     fn request(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, request: &Request<'_>) {
@@ -249,6 +278,7 @@ impl Handler for Router {
     }
 
     fn closing(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, door: Door, close: &Close) {
+        self.closing_for(cx, id, close);
         self.farewell(cx, id, door, close);
     }
 
@@ -263,6 +293,7 @@ impl Handler for Router {
             Timer::Expiry(id) => self.token_is_over(cx, id),
             Timer::Attendance => self.attendance_is_due(cx),
             Timer::Backend(key) => self.call_is_late(cx, key),
+            Timer::Watch => self.watch_is_due(cx),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);

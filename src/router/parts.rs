@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Config;
+use super::bus::Observer;
 use crate::auth::{self, Secrets, Tokens};
 use crate::guard;
 use crate::guard::origin::Origins;
@@ -29,4 +30,6 @@ pub struct Parts {
     pub endpoints: Box<dyn Endpoints>,
     /// For hash maps whose keys strangers choose.
     pub seed: u64,
+    /// Told of what happens.
+    pub observer: Option<Arc<dyn Observer>>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::config::{UNANSWERED_MAX, WAITING_BYTES_MAX};
 use super::slots::{Slots, Waiting};
+use super::words::Wish;
 use crate::auth::Identity;
 use crate::base::id::{ConnectionId, Id, UserId};
 use crate::base::now::{Moment, Now};
@@ -123,8 +124,14 @@ struct Rare {
     rest: Option<Waiting>,
     /// To be closed when everything is answered; nothing more is taken.
     closing: Option<Close>,
+    /// What the request in progress wants resumed once its user is known.
+    intended: Vec<Wish>,
+    /// Being closed by us, and why.
+    ended: Option<Close>,
     /// Who is in a channel, for the reply to a subscription.
     who_is_there: Option<Box<WhoIsThere>>,
+    /// Namespaces of which all is heard.
+    patterns: Vec<Box<str>>,
 }
 
 impl Session {
@@ -189,10 +196,40 @@ impl Session {
         self.rare.get_or_insert_default().closing.get_or_insert(close);
     }
 
+    /// Keeps what is to be resumed when the user is known, in place of what was before.
+    pub(super) fn intend(&mut self, wishes: Vec<Wish>) {
+        if !wishes.is_empty() || self.rare.is_some() {
+            self.rare.get_or_insert_default().intended = wishes;
+        }
+    }
+
+    /// The namespaces of which it hears all.
+    pub(super) fn patterns(&self) -> &[Box<str>] {
+        self.rare.as_ref().map(|rare| &*rare.patterns).unwrap_or_default()
+    }
+
+    pub(super) fn patterns_mut(&mut self) -> &mut Vec<Box<str>> {
+        &mut self.rare.get_or_insert_default().patterns
+    }
+
+    pub(super) fn take_intended(&mut self) -> Vec<Wish> {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.intended)).unwrap_or_default()
+    }
+
     /// Keeps what of a message found no slot. No other message may come before it did.
     pub(super) fn keep_rest(&mut self, rest: Waiting) {
         debug_assert!(!self.has_rest(), "what is kept is not forgotten for what comes after it");
         self.rare.get_or_insert_default().rest = Some(rest);
+    }
+
+    /// It is being closed by us; the first reason counts.
+    pub(super) fn end_with(&mut self, close: &Close) {
+        self.rare.get_or_insert_default().ended.get_or_insert_with(|| close.clone());
+    }
+
+    /// Why we are closing it, or have.
+    pub(super) fn ended(&self) -> Option<&Close> {
+        self.rare.as_ref()?.ended.as_ref()
     }
 
     pub(super) fn has_rest(&self) -> bool {

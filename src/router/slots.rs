@@ -21,6 +21,9 @@ pub(super) enum Lane {
     /// `publish` and `typing`, which go to the home of their channel: its words keep their order,
     /// so the event of a publication cannot overtake the reply of an earlier one.
     Home(LoopId),
+    /// `publish` to a durable channel: by the store, and then by the home of the channel, which keeps
+    /// the order of commits; one fsync for many.
+    Log(LoopId),
     /// A call of a backend: starts when all before it are answered, and is answered when ready.
     Free,
 }
@@ -93,7 +96,7 @@ impl Unanswered {
         let mut ahead = self.queue.iter().take(before);
         match lane {
             Lane::Alone | Lane::Free => before == 0,
-            Lane::Store | Lane::Home(_) => ahead.all(|slot| match slot {
+            Lane::Store | Lane::Home(_) | Lane::Log(_) => ahead.all(|slot| match slot {
                 Slot::Waiting(_) => false,
                 Slot::Running(other) => *other == lane,
                 Slot::Ready(_) => true,

@@ -8,7 +8,7 @@ use super::ask::{Ask, Event, Outcome, id, unexpected};
 use super::revoked::cut;
 use super::session::Stranger;
 use super::words::{Revoked, Word};
-use super::{Router, accounts, arrival};
+use super::{Router, accounts, arrival, resume};
 use crate::auth::{Claims, Role, TokenError, refresh};
 use crate::base::id::{ConnectionId, Id};
 use crate::base::time::Timestamp;
@@ -46,6 +46,7 @@ impl From<Step> for super::Step {
 pub(super) fn auth(ask: &mut Ask<'_, '_>, request: &client::Auth<'_>) -> Outcome {
     let info = accounts::client_info(request.client_info.as_ref())?;
     ask.session_mut()?.told_of_itself(info);
+    resume::intend(ask, request.resume.as_ref())?;
     let verdict = ask.router.tokens.verify(ask.cx.now, request.token.expose());
     let claims = verdict.map_err(|error| token_fault(ask, error))?;
     if let Some(user) = ask.session()?.user()
@@ -66,13 +67,13 @@ pub(super) fn auth(ask: &mut Ask<'_, '_>, request: &client::Auth<'_>) -> Outcome
 /// Why a token is refused. One that came with the upgrade closes the connection: a browser can see
 /// neither the status of an upgrade nor, without this, the reason.
 fn token_fault(ask: &mut Ask<'_, '_>, error: TokenError) -> Fault {
-    ask.router.metrics.auth_failures.add(1);
     let (code, message) = match error {
         TokenError::Invalid(_) => (Code::TokenInvalid, "the token is not valid"),
         TokenError::Expired => (Code::TokenExpired, "the token is over"),
         TokenError::Revoked => (Code::TokenRevoked, "the token was revoked"),
         TokenError::Signing => (Code::Internal, "the token could not be made"),
     };
+    ask.router.auth_failed(ask.cx, ask.connection, code.word());
     close_upgrade(ask.router, ask.connection, code);
     Fault::new(code, message).hint("login again, or refresh")
 }
@@ -271,7 +272,7 @@ pub(super) fn fault(
 ) -> Fault {
     match step {
         Step::Rotate { session, .. } => {
-            router.metrics.auth_failures.add(1);
+            router.auth_failed(cx, connection, fault.code.word());
             if fault.code == Code::TokenRevoked {
                 let which = Revoked::Sessions(vec![*session]);
                 router.tell_all(cx, || Word::Revoked {

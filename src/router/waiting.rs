@@ -80,7 +80,7 @@ impl Router {
             _ => fault,
         };
         match &call.step {
-            Some(Step::Arrival(_)) => self.leave(cx, call.connection),
+            Some(Step::Arrival(step)) => self.not_arrived(cx, call.connection, step),
             Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
             Some(Step::Presence(step)) => self.not_watched(cx, call.connection, step),
             _ => {}

@@ -9,13 +9,13 @@ pub use super::revoked::Revoked;
 use crate::base::arena::Key;
 use crate::base::id::{Address, Id, LoopId, UserId};
 use crate::guard::rate::Budget;
-use crate::hub::Channel;
 use crate::hub::channels::{Page, Position, Since};
 use crate::hub::homes::Homes;
+use crate::hub::{Channel, ChannelRef};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
 use crate::router::admin::words::AdminWord;
-use crate::router::calls::words::CallWord;
+use crate::router::{calls::words::CallWord, channels::PatternWord};
 use crate::store::{self, Found, Read, Write, Written};
 
 pub use super::work::{commit, hash, look_up};
@@ -36,8 +36,8 @@ pub enum Job {
     Write {
         /// Who waits for it.
         call: CallRef,
-        /// Which connection caused it, and so does not get the event.
-        by: Address,
+        /// Which connection caused it, and so does not get the event; none: it does.
+        by: Option<Address>,
         /// What.
         write: Box<Write>,
     },
@@ -79,7 +79,7 @@ impl std::fmt::Debug for PasswordTask {
 pub struct Done {
     /// Who waits for it.
     pub call: CallRef,
-    /// Which connection caused it.
+    /// Which connection caused it, and does not get the event.
     pub by: Option<Address>,
     /// What.
     pub result: Finished,
@@ -124,6 +124,9 @@ impl Done {
     #[must_use]
     pub fn route(&self, homes: &Homes) -> LoopId {
         match &self.result {
+            Finished::Written(Ok(Written::Published { channel, .. })) => {
+                homes.of_channel(&ChannelRef::Named(channel))
+            }
             Finished::Written(Ok(written)) => match chat_of(written) {
                 Some(chat) => homes.of_channel(&Channel::Room(chat)),
                 None => self.call.home,
@@ -142,7 +145,10 @@ pub(super) fn chat_of(written: &Written) -> Option<Id> {
             Some(*chat)
         }
         Written::Message { message, .. } | Written::Edited { message, .. } => Some(message.chat_id),
-        Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => None,
+        Written::SignedIn { .. }
+        | Written::Revoked { .. }
+        | Written::Granted
+        | Written::Published { .. } => None,
     }
 }
 
@@ -200,9 +206,9 @@ pub struct Heard {
     pub channel: Channel,
     /// Of the loop's interest.
     pub generation: u64,
-    /// Where it stands.
-    pub position: Position,
-    /// What was missed, if that was wanted.
+    /// Where it stands, unless only the store knows.
+    pub position: Option<Position>,
+    /// What was missed, if that was wanted and is not for the store to tell.
     pub page: Option<Box<Page>>,
 }
 
@@ -311,12 +317,19 @@ pub enum Word {
     Ephemeral(Box<Delivery>),
     /// From the home of a channel: for the subscribers.
     Deliver(Box<Delivery>),
+    /// Of patterns.
+    Pattern(Box<PatternWord>),
     /// From the home of a chat: what came of a write.
     Written {
         /// Who waits.
         call: Key,
         /// What.
         written: Box<Written>,
+    },
+    /// To every loop: whether anybody listens to what happens.
+    Bus {
+        /// Whether.
+        subscribed: bool,
     },
     /// For administrators.
     Admin(Box<AdminWord>),

@@ -21,7 +21,7 @@ pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>) -> Vec<Done> {
     let mut results = Vec::with_capacity(batch.len());
     store.commit(now, &batch, &mut results);
     debug_assert_eq!(results.len(), batch.len(), "one end for each write");
-    let end = |((call, by), result)| Done { call, by: Some(by), result: Finished::Written(result) };
+    let end = |((call, by), result)| Done { call, by, result: Finished::Written(result) };
     waiting.into_iter().zip(results).map(end).collect()
 }
 

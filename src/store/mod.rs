@@ -13,6 +13,7 @@
 //! - `null` as metadata is none.
 
 pub mod memory;
+pub mod publication;
 mod read;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::publication::{Keep, Publications};
 use super::write::Logged;
 use crate::base::id::{Id, UserId};
 use crate::message::record::{ChatMessage, ChatView, Profile, RoomListing, Session};
@@ -98,6 +99,19 @@ pub enum Read {
         /// At most this many.
         limit: u32,
     },
+    /// A page of a durable channel, ascending → [`Found::Publications`].
+    Publications {
+        /// The channel's whole name.
+        channel: Arc<str>,
+        /// The page begins after this offset; none: the latest page.
+        after: Option<u64>,
+        /// At most this many.
+        limit: u32,
+        /// How much of the channel is kept.
+        keep: Keep,
+        /// For what ends by its time, unix milliseconds.
+        now_ms: u64,
+    },
 }
 
 /// What a read found.
@@ -143,4 +157,6 @@ pub enum Found {
         /// Whether there are more after the page.
         more: bool,
     },
+    /// Publications.
+    Publications(Publications),
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::publication::{NewPublication, Publication};
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
 use crate::message::record::{
@@ -260,6 +261,8 @@ pub enum Write {
         /// Up to which.
         seq: u64,
     },
+    /// A publication of a durable channel → [`Written::Published`].
+    Publish(NewPublication),
 }
 
 /// An event as it went into the log of its channel.
@@ -347,5 +350,14 @@ pub enum Written {
         unread: u64,
         /// `read`, when the mark moved.
         logged: Option<Logged>,
+    },
+    /// A publication, stored now or before.
+    Published {
+        /// The channel's whole name.
+        channel: Arc<str>,
+        /// Its place.
+        offset: u64,
+        /// As it is stored, unless that was before.
+        publication: Option<Box<Publication>>,
     },
 }

@@ -105,6 +105,7 @@ fn rig() -> Rig<Router> {
             origins: Arc::new(Origins::Own { loopback_only: true }),
             endpoints: Box::new(NoPages),
             seed: 7,
+            observer: None,
         };
         Router::new(parts, &metrics)
     };

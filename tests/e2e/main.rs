@@ -7,6 +7,7 @@ mod admin;
 mod crash;
 mod doors;
 mod presence;
+mod resume;
 mod rooms;
 mod server;
 mod tls;

@@ -77,7 +77,9 @@ fn every_row_says_what_its_reply_holds() {
 #[test]
 fn every_event_that_clients_may_not_name_is_told() {
     for event in EVENTS {
-        let free = event.word == server::PUBLICATION;
+        // Nobody publishes in the channel of the server itself, so its names are free elsewhere.
+        let of_bus = event.place.contains(stentor::router::bus::CHANNEL);
+        let free = event.word == server::PUBLICATION || of_bus;
         assert_eq!(!free, server::is_reserved_event(event.word), "{}", event.word);
         read(event.payload);
     }

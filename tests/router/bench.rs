@@ -131,7 +131,7 @@ impl Bench {
     }
 
     fn is_stopped(&self, home: LoopId, id: ConnectionId) -> bool {
-        self.ends.values().any(|end| end.home == home && end.id == id && end.stopped)
+        self.ends.values().any(|end| (end.home, end.id) == (home, id) && end.stopped)
     }
 
     /// The client takes nothing of what is sent to it.

@@ -72,6 +72,7 @@ fn set(limits: &mut Limits, line: &str) {
     let (key, value) = line.split_once(' ').expect("set KEY VALUE");
     let value: u32 = value.parse().expect("a number");
     match key {
+        "alerts_connections" => limits.router.alerts.connections = Some(value),
         "actions_per_worker" => limits.router.calls.actions_per_worker = value,
         "in_flight_per_worker" => limits.router.calls.in_flight_per_worker = value,
         "cache_bytes" => limits.router.calls.cache_bytes = value as usize,

@@ -1,6 +1,6 @@
 //! The laws by name. I1 to I12 are those of a consistency checker; the others are of this server.
 //!
-//! Limit: I5 is without resuming, I11 without statuses.
+//! Limit: I5 is with `since` of channels in memory, without `resume`; I11 is without statuses.
 
 macro_rules! laws {
     ($($name:ident = $words:literal;)*) => {

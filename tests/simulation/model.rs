@@ -139,7 +139,10 @@ impl Model {
             Written::Deleted { chat, logged } | Written::Read { chat, logged, .. } => {
                 (*chat, logged.iter().map(|event| event.offset).collect())
             }
-            Written::SignedIn { .. } | Written::Revoked { .. } | Written::Granted => return,
+            Written::SignedIn { .. }
+            | Written::Revoked { .. }
+            | Written::Granted
+            | Written::Published { .. } => return,
         };
         self.checked(Law::I4);
         let steps = self.rooms.entry(chat.to_string()).or_default();

@@ -74,6 +74,7 @@ pub(crate) fn engine(
         origins: Arc::new(Origins::Own { loopback_only: false }),
         endpoints: Box::new(Endpoints::new(&registry)),
         seed,
+        observer: None,
     };
     let router = Router::new(parts, &registry);
     Engine::new(limits.engine.clone(), here, seed, router, &registry)

@@ -137,12 +137,7 @@ impl World {
     fn about_channels(&mut self, c: usize) -> Wish {
         let channel = self.public();
         match self.rng.below(8) {
-            0..2 => {
-                // In one of them nobody wants to know who is there.
-                let presence = channel != "public:2";
-                let wish = json!({"type": "subscribe", "channel": channel, "presence": presence});
-                (wish, Kind::Subscribe { channel })
-            }
+            0..2 => self.subscribe(c, channel),
             2 => {
                 (json!({"type": "unsubscribe", "channel": channel}), Kind::Unsubscribe { channel })
             }
@@ -155,6 +150,21 @@ impl World {
                 (wish, Kind::Publish { channel, echo, op })
             }
         }
+    }
+
+    /// From where it is, or was left by another connection, or from now on.
+    fn subscribe(&mut self, c: usize, channel: String) -> Wish {
+        // In one of them nobody wants to know who is there.
+        let presence = channel != "public:2";
+        let mut wish = json!({"type": "subscribe", "channel": channel, "presence": presence});
+        let client = &self.clients[c];
+        let stands = client.subscriptions.get(&channel).map(|s| (s.last, s.epoch.clone()));
+        let since = stands.or_else(|| client.places.get(&channel).cloned());
+        let since = since.filter(|_| self.rng.below(2) == 0);
+        if let Some((offset, epoch)) = &since {
+            wish["since"] = json!({"offset": offset, "epoch": epoch});
+        }
+        (wish, Kind::Subscribe { channel, since })
     }
 
     fn wrong(&mut self, c: usize) -> Wish {

@@ -12,5 +12,6 @@ mod disk;
 mod faults;
 mod messages;
 mod model;
+mod publications;
 mod reads;
 mod sessions;

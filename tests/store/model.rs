@@ -12,6 +12,7 @@ use stentor::base::id::{Id, UserId};
 use stentor::base::now::Now;
 use stentor::message::record::{ClientInfo, Role, Visibility};
 use stentor::store::memory::MemoryStore;
+use stentor::store::publication::{Keep, NewPublication};
 use stentor::store::{Error, NewMessage, NewSession, Read, Reader, Store, Target, Write, Written};
 
 use crate::backends::{Dir, START_MS, now, raw, register, user};
@@ -160,11 +161,29 @@ fn message_writes() -> impl Strategy<Value = Write> {
     ]
 }
 
+fn keeps() -> impl Strategy<Value = Keep> {
+    let seconds = prop::option::of(prop::sample::select(&[1, 60, 600][..]));
+    (prop::option::of(1..6u32), seconds).prop_map(|(messages, seconds)| Keep { messages, seconds })
+}
+
+fn lines() -> impl Strategy<Value = Arc<str>> {
+    prop::sample::select(&["log:a", "log:b"][..]).prop_map(Arc::from)
+}
+
+fn publications() -> impl Strategy<Value = Write> {
+    let payload = || prop::sample::select(&["1", r#"{"x":"\"y"}"#][..]).prop_map(raw);
+    (lines(), users(), names(), payload(), prop::option::of(names()), keeps()).prop_map(
+        |(channel, sender, event, payload, client_id, keep)| {
+            Write::Publish(NewPublication { channel, sender, event, payload, client_id, keep })
+        },
+    )
+}
+
 fn reads() -> impl Strategy<Value = Read> {
     let place = || prop::option::of(0..12u64);
     let time = || (0..4u64).prop_map(|hours| START_MS + hours * 3_600_000 - 1);
     prop_oneof![
-        (users(), prop::option::of(sessions()), prop::option::of(names()), time()).prop_map(
+        1 => (users(), prop::option::of(sessions()), prop::option::of(names()), time()).prop_map(
             |(user, session, jti, now_ms)| Read::Standing {
                 user,
                 session,
@@ -173,11 +192,11 @@ fn reads() -> impl Strategy<Value = Read> {
                 now_ms,
             }
         ),
-        (prop::sample::select(&["", "u", "A", "ä", "an"][..]), 0..4u32)
+        1 => (prop::sample::select(&["", "u", "A", "ä", "an"][..]), 0..4u32)
             .prop_map(|(query, limit)| Read::SearchUsers { query: query.into(), limit }),
-        (prop::option::of(names()), 0..3u32, prop::option::of(chats()))
+        1 => (prop::option::of(names()), 0..3u32, prop::option::of(chats()))
             .prop_map(|(query, limit, after)| Read::Rooms { query, limit, after }),
-        (chats(), users(), place(), place(), 0..5u32).prop_map(
+        1 => (chats(), users(), place(), place(), 0..5u32).prop_map(
             |(chat, user, before, after, limit)| Read::Messages {
                 chat,
                 user,
@@ -186,17 +205,27 @@ fn reads() -> impl Strategy<Value = Read> {
                 limit
             }
         ),
-        (chats(), users(), place(), 0..5u32).prop_map(|(chat, user, after, limit)| Read::Log {
+        1 => (chats(), users(), place(), 0..5u32).prop_map(|(chat, user, after, limit)| Read::Log {
             chat,
             user,
             after,
             limit
         }),
+        2 => (lines(), place(), 0..5u32, keeps(), time()).prop_map(
+            |(channel, after, limit, keep, now_ms)| {
+                Read::Publications { channel, after, limit, keep, now_ms }
+            }
+        ),
     ]
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let writes = prop_oneof![2 => accounts(), 4 => chat_writes(), 6 => message_writes()];
+    let writes = prop_oneof![
+        2 => accounts(),
+        4 => chat_writes(),
+        6 => message_writes(),
+        2 => publications(),
+    ];
     let batch = (-2_000..400_000i64, prop::collection::vec(writes, 1..12));
     let step = prop_oneof![
         12 => batch.prop_map(|(later, batch)| Step::Commit(later, batch)),
@@ -228,6 +257,11 @@ fn beginning() -> Vec<Write> {
 /// What is asked when all is written.
 fn everything() -> Vec<Read> {
     let mut all = vec![Read::Rooms { query: None, limit: 99, after: None }];
+    for channel in ["log:a", "log:b"] {
+        let (keep, now_ms) = (Keep::default(), START_MS);
+        let (channel, after) = (channel.into(), Some(0));
+        all.push(Read::Publications { channel, after, limit: 999, keep, now_ms });
+    }
     for n in 0..4 {
         let user = user(&format!("u{n}"));
         all.push(Read::CredentialsOf { user: user.clone() });
@@ -296,6 +330,15 @@ fn sqlite_and_memory_agree_on_everything() {
     if let Err(error) = run(128, Write::clone) {
         panic!("{error}");
     }
+}
+
+#[test]
+fn a_planted_bug_of_publications_is_found() {
+    let forgets_client_ids = |write: &Write| match write.clone() {
+        Write::Publish(new) => Write::Publish(NewPublication { client_id: None, ..new }),
+        other => other,
+    };
+    assert!(run(128, forgets_client_ids).is_err());
 }
 
 #[test]

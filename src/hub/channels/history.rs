@@ -82,6 +82,10 @@ pub(super) struct Keep {
     pub(super) time: Duration,
 }
 
+impl Keep {
+    pub(super) const NOTHING: Self = Self { messages: 0, time: Duration::ZERO };
+}
+
 #[derive(Debug)]
 struct Kept {
     at: Moment,
@@ -139,6 +143,14 @@ impl History {
     /// The offset of the oldest entry, or the next one if there is none.
     fn first(&self) -> u64 {
         self.top + 1 - self.entries.len() as u64
+    }
+
+    /// The next publication will be of this offset: the store numbers it.
+    pub(super) fn expect(&mut self, offset: u64) {
+        if offset != self.top + 1 {
+            self.clear();
+            self.top = offset.saturating_sub(1);
+        }
     }
 
     /// Numbers the next publication.

@@ -22,12 +22,36 @@ pub use place::Place;
 use crate::base::hash::{NameMap, name_map};
 use crate::base::id::LoopId;
 use crate::base::rng::Rng;
-use crate::hub::policy::Policies;
+use crate::hub::policy::{Policies, Policy};
 use crate::hub::{AsChannel, Channel, ChannelRef};
 use history::{History, Keep};
 
 /// How long the numbering of a channel in memory outlives its last use.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
+
+/// The epoch of every durable channel: its numbering never restarts.
+pub const DURABLE_EPOCH: &str = "1";
+/// Publications of a stored channel that are remembered here too, for those who come back soon.
+const TAIL_MESSAGES: u32 = 100;
+/// How long, in seconds.
+const TAIL_SECONDS: u32 = 300;
+
+/// How much of a channel is remembered here.
+fn remembered(channel: &Channel, policy: &Policy) -> Keep {
+    let (mut messages, mut seconds) = (policy.history_messages, policy.history_seconds);
+    if policy.durable {
+        messages = Some(messages.map_or(TAIL_MESSAGES, |messages| messages.min(TAIL_MESSAGES)));
+        seconds = Some(seconds.map_or(TAIL_SECONDS, |seconds| seconds.min(TAIL_SECONDS)));
+    }
+    // The log of a chat tells of messages as they are now, an inbox of what is left in it.
+    let named = matches!(channel, Channel::Named(_));
+    match (messages, seconds) {
+        (Some(messages), Some(seconds @ 1..)) if named => {
+            Keep { messages: messages as usize, time: Duration::from_secs(u64::from(seconds)) }
+        }
+        _ => Keep::NOTHING,
+    }
+}
 
 /// The channels whose home this loop is.
 #[derive(Debug)]
@@ -45,6 +69,7 @@ pub struct Channels {
     bytes_max: usize,
     evicted: u64,
     policies: Policies,
+    durable_epoch: Arc<str>,
     loops: usize,
     seed: u64,
 }
@@ -54,6 +79,10 @@ struct Home {
     channel: Channel,
     history: History,
     keep: Keep,
+    /// Whether the store numbers it, and has what is not remembered here.
+    stored: bool,
+    /// Whether its newest offset is known: of a stored one it is from the first publication on.
+    known: bool,
     /// Distinguishes this numbering from one that is started after it is forgotten.
     epoch: Arc<str>,
     used: Duration,
@@ -71,6 +100,13 @@ impl Home {
 
     fn position(&self) -> Position {
         Position { offset: self.history.top(), epoch: Arc::clone(&self.epoch) }
+    }
+
+    /// Where it stands, and what came since a place; what only the store knows is left out.
+    fn stand(&self, since: Option<(&Since, usize)>) -> (Option<Position>, Option<Page>) {
+        let position = self.known.then(|| self.position());
+        let page = since.filter(|_| self.known).map(|(since, limit)| self.since(since, limit));
+        (position, page.filter(|page| page.recovered || !self.stored))
     }
 
     /// What came after a place of this numbering or another one.
@@ -111,6 +147,7 @@ impl Channels {
             bytes_max,
             evicted: 0,
             policies,
+            durable_epoch: DURABLE_EPOCH.into(),
             loops,
             seed,
         }
@@ -157,17 +194,16 @@ impl Channels {
         if let Some(number) = self.numbers.get(channel) {
             return *number;
         }
-        let policy = self.policies.of(channel.namespace()).filter(|policy| !policy.durable);
-        let messages = policy.and_then(|policy| policy.history_messages).unwrap_or(0);
-        let seconds = policy.and_then(|policy| policy.history_seconds).unwrap_or(0);
+        let policy = self.policies.of(channel.namespace()).copied();
+        let stored = policy.is_some_and(|policy| policy.durable);
+        let mut epoch = || format!("{:016x}", rng.next_u64()).into();
         let home = Home {
             channel: channel.clone(),
             history: History::new(),
-            keep: Keep {
-                messages: if seconds == 0 { 0 } else { messages as usize },
-                time: Duration::from_secs(u64::from(seconds)),
-            },
-            epoch: format!("{:016x}", rng.next_u64()).into(),
+            keep: policy.map_or(Keep::NOTHING, |policy| remembered(channel, &policy)),
+            stored,
+            known: !stored,
+            epoch: if stored { Arc::clone(&self.durable_epoch) } else { epoch() },
             used: now,
             idle: false,
             ages: false,
@@ -204,7 +240,8 @@ impl Channels {
     }
 
     /// The loop listens from now on. Gives the generation of its interest, where the channel stands,
-    /// and what came since a place, if one is given: everything above is still to come.
+    /// and what came since a place, if one is given: everything above is still to come. Of a stored
+    /// channel either may be left to the store to tell.
     pub fn listen(
         &mut self,
         channel: &Channel,
@@ -212,18 +249,15 @@ impl Channels {
         since: Option<(&Since, usize)>,
         now: Duration,
         rng: &mut Rng,
-    ) -> (u64, Position, Option<Page>) {
+    ) -> (u64, Option<Position>, Option<Page>) {
         self.pass(now);
         let (number, home) = self.touch(channel, now, rng);
         let interest = &mut home.interest[usize::from(who.0)];
         interest.listens = true;
         interest.generation += 1;
         let generation = interest.generation;
-        let position = home.position();
-        let page = since.map(|(since, limit)| {
-            self.expire(number, now);
-            self.home(number).since(since, limit)
-        });
+        self.expire(number, now);
+        let (position, page) = self.home(number).stand(since);
         (generation, position, page)
     }
 

@@ -35,6 +35,16 @@ impl Place<'_> {
         Position { offset: offset + 1, epoch }
     }
 
+    /// The next publication was numbered by the store.
+    pub fn expect(&mut self, offset: u64) {
+        let home = self.home();
+        let before = home.history.bytes();
+        home.history.expect(offset);
+        home.known = true;
+        let after = home.history.bytes();
+        self.channels.bytes = self.channels.bytes + after - before;
+    }
+
     /// The next publication is this. It is given back for any number of receivers when it is
     /// remembered, in the block of one that is not any more if that will do.
     pub fn publish(mut self, frame: &mut OwnFrame, mark: Option<Mark>) -> Option<Frame> {

@@ -1,6 +1,7 @@
 //! Numbers, interest and history of channels at their home.
 
 use super::*;
+use crate::hub::policy::Policy;
 use crate::protocol::frame::Draft;
 use crate::protocol::websocket::Opcode;
 
@@ -51,6 +52,7 @@ fn who_listens_gets_what_was_missed_and_then_what_comes() {
     let seen = since(&first);
     let (_, stands, page) = channels.listen(&a, LoopId(0), Some((&seen, 10)), NOW, &mut rng);
     let page = page.expect("a place was given");
+    let stands = stands.expect("it is numbered here");
     assert_eq!((stands.offset, texts(&page), page.recovered), (2, vec!["2"], true));
     let other = Since { epoch: "another".into(), ..seen.clone() };
     let (_, _, page) = channels.listen(&a, LoopId(0), Some((&other, 10)), NOW, &mut rng);
@@ -60,6 +62,37 @@ fn who_listens_gets_what_was_missed_and_then_what_comes() {
     assert_eq!((stands.offset, texts(&page)), (2, vec!["2"]));
     let (stands, page) = channels.history(&named("public:b"), None, 1, NOW, &mut rng);
     assert_eq!((stands.offset, texts(&page).len()), (0, 0));
+}
+
+#[test]
+fn a_stored_channel_stands_where_the_store_put_it_and_its_tail_is_here() {
+    let log = Policies::new([("log".into(), Policy::OPEN.stored())]);
+    let (mut channels, mut rng) = (Channels::new(1, 1, log, 1 << 20), Rng::new(1));
+    let a = named("log:a");
+    let seen = |offset| Since { offset, epoch: DURABLE_EPOCH.into() };
+    let listen = |channels: &mut Channels, rng: &mut Rng, offset| {
+        let since = seen(offset);
+        let (_, stands, page) = channels.listen(&a, LoopId(0), Some((&since, 500)), NOW, rng);
+        (stands.map(|stands| stands.offset), page.map(|page| page.events.len()))
+    };
+    assert_eq!(listen(&mut channels, &mut rng, 0), (None, None), "only the store knows");
+    let mut stored = |channels: &mut Channels, offset| {
+        let mut draft = Draft::new(Vec::new());
+        draft.payload().extend_from_slice(b"x");
+        let mut place = channels.place(&a, NOW, &mut rng);
+        place.expect(offset);
+        assert_eq!(place.position(), Position { offset, epoch: DURABLE_EPOCH.into() });
+        place.publish(&mut draft.finish(Opcode::Text), None);
+    };
+    (7..=9).for_each(|offset| stored(&mut channels, offset));
+    let mut rng = Rng::new(2);
+    for (offset, page) in [(0, None), (5, None), (6, Some(3)), (9, Some(0)), (10, None)] {
+        assert_eq!(listen(&mut channels, &mut rng, offset), (Some(9), page), "{offset}");
+    }
+    let mut rng = Rng::new(3);
+    let room = Channel::Room(crate::base::id::Id(7));
+    let (_, stands, page) = channels.listen(&room, LoopId(0), None, NOW, &mut rng);
+    assert!(stands.is_none() && page.is_none(), "the log of a chat is the store's");
 }
 
 #[test]
@@ -109,7 +142,7 @@ fn offsets_count_and_an_epoch_lasts_as_long_as_the_numbering() {
     assert_eq!((first.offset, second.offset), (1, 2));
     assert_eq!(first.epoch, second.epoch);
     let (_, stands, _) = channels.listen(&a, LoopId(1), None, NOW, &mut rng);
-    assert_eq!(stands, second);
+    assert_eq!(stands, Some(second));
     // While somebody listens it is not forgotten, afterwards it is.
     number(&mut channels, &named("public:b"), NOW + 2 * FORGET_AFTER, &mut rng);
     assert_eq!(channels.len(), 2);

@@ -6,10 +6,11 @@ use super::words::{LoopStats, Record, Target};
 use crate::base::id::{ConnectionId, Id, UserId};
 use crate::base::time::Timestamp;
 use crate::codec::Codec;
-use crate::handler::{Close, Context, Door};
+use crate::handler::{Close, Context};
 use crate::message::close::KICKED;
 use crate::message::record::UserCard;
 use crate::router::Router;
+use crate::router::bus::door;
 use crate::router::session::{Session, Who};
 
 /// Channels that a record names; of the others it tells how many there are.
@@ -76,10 +77,7 @@ impl Router {
             client_ip: session.peer.ip().map(|ip| ip.to_canonical().to_string()),
             user_agent: client.and_then(|client| client.user_agent.clone()),
             client_info: client.and_then(|client| client.info.clone()),
-            door: match session.door {
-                Door::WebSocket => "websocket",
-                Door::Lines => "lines",
-            },
+            door: door(session.door),
             codec: session.codec.map(|codec| match codec {
                 Codec::Json => "json",
                 Codec::Protobuf => "protobuf",

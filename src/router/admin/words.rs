@@ -117,6 +117,8 @@ pub enum AdminWord {
         /// What is asked.
         question: Question,
     },
+    /// To loop 0: look at what operators are woken for.
+    Watch,
     /// Back.
     Told {
         /// Who waits.

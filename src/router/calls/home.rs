@@ -203,6 +203,7 @@ impl Router {
             self.backends.workers.judge(&call, failed, cx.now.monotonic, open_for);
         if before != after {
             self.breaker_changed(&call.action, after);
+            self.breaker_is(cx, &call.action, after);
         }
         if let Some(timer) = call.caller.timer {
             cx.cancel_timer(timer);

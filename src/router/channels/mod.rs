@@ -5,6 +5,8 @@
 //! of it, in order and once. So what comes before the reply is put by.
 
 mod access;
+mod page;
+mod patterns;
 mod publish;
 
 use serde::Serialize;
@@ -12,15 +14,17 @@ use serde_json::value::RawValue;
 
 pub(in crate::router) use access::may_hear;
 pub(in crate::router) use access::may_listen;
+pub(in crate::router) use page::{history, log_page, stored, stored_page};
+pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
 
-use super::ask::{Ask, Event, Outcome, limit, unexpected};
-use super::events::{DURABLE_EPOCH, encode};
+use super::ask::{Ask, Event, Outcome, unexpected};
 use super::words::{Wish, Word};
 use super::{After, Router, presence};
 use crate::base::id::{ConnectionId, Id};
 use crate::handler::{Close, Context, Tag};
-use crate::hub::channels::{PAGE_BYTES_MAX, Page, Position, Since};
+use crate::hub::channels::{DURABLE_EPOCH, Page, Position, Since};
+use crate::hub::patterns::namespace;
 use crate::hub::subscriptions::Parked;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
@@ -28,21 +32,27 @@ use crate::message::close::OVERLOADED;
 use crate::message::fault::{Code, Fault};
 use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
-use crate::store::{Found, Logged, Read};
+use crate::store::{Found, Read, Written};
 
 /// What a request about channels waits for.
 #[derive(Debug)]
 pub(super) enum Step {
     /// That the channel's home knows of this loop.
     Subscribe { channel: Channel, new: bool, since: Option<Box<Since>> },
+    /// What the store has of a durable channel.
+    Stored { channel: Channel, new: bool, since: Option<Box<Since>> },
     /// The log of a chat, to be subscribed to.
     Log { chat: Id, since: Option<Box<Since>> },
     /// What a channel remembers.
     History,
+    /// A part of what the store has of a durable channel.
+    StoredPage { channel: Channel },
     /// A part of the log of a chat.
     LogPage { chat: Id },
     /// The place of a publication.
     Publish,
+    /// So many homes, to know who hears all of a namespace.
+    Pattern { namespace: Box<str>, homes: usize },
 }
 
 impl From<Step> for super::Step {
@@ -66,6 +76,9 @@ fn since(position: Option<&client::Position<'_>>) -> Option<Box<Since>> {
 
 /// Subscribes to a channel: everything published from the reply on is heard.
 pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) -> Outcome {
+    if let Some(namespace) = namespace(&request.channel) {
+        return patterns::subscribe(ask, namespace, request);
+    }
     let channel = borrowed(&request.channel)?;
     may_listen(ask, channel)?;
     let (channel, since) = (Channel::from(channel), since(request.since.as_ref()));
@@ -132,8 +145,24 @@ fn read_log(ask: &mut Ask<'_, '_>, chat: Id, since: Option<Box<Since>>) -> Outco
     ask.read(read, Step::Log { chat, since })
 }
 
+/// The store says where a durable channel stands, and what was missed.
+fn read_stored(
+    ask: &mut Ask<'_, '_>,
+    channel: Channel,
+    new: bool,
+    since: Option<Box<Since>>,
+) -> Outcome {
+    let limit = if since.is_some() { ask.router.config.history_page } else { 1 };
+    let read = stored(ask.router, ask.cx, &channel, since.as_deref(), limit);
+    ask.read(read, Step::Stored { channel, new, since })
+}
+
 /// Ends a subscription; there being none is no error.
 pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'_>) -> Outcome {
+    if let Some(namespace) = namespace(&request.channel) {
+        ask.router.end_pattern(ask.cx, ask.connection, namespace);
+        return ask.ok_empty();
+    }
     let channel = Channel::from(borrowed(&request.channel)?);
     if matches!(channel, Channel::Room(_) | Channel::User(_)) {
         return Err(Fault::new(
@@ -157,43 +186,36 @@ fn end(router: &mut Router, cx: &mut Context<'_, Router>, id: ConnectionId, chan
     }
 }
 
-/// Gives what a channel remembers, to whoever may hear it.
-pub(super) fn history(ask: &mut Ask<'_, '_>, request: &client::History<'_>) -> Outcome {
-    let channel = borrowed(&request.channel)?;
-    may_listen(ask, channel)?;
-    let since = since(request.since.as_ref());
-    let most = ask.router.config.history_page;
-    let limit = limit(request.limit, most, most);
-    match Channel::from(channel) {
-        Channel::User(_) => {
-            let position = Position { offset: 0, epoch: DURABLE_EPOCH.into() };
-            page(ask, &position, &[], false)
-        }
-        Channel::Room(chat) => {
-            let known = since.filter(|since| *since.epoch == *DURABLE_EPOCH);
-            let after = known.map(|since| since.offset);
-            let read = Read::Log { chat, user: ask.me()?, after, limit };
-            ask.read(read, Step::LogPage { chat })
-        }
-        channel @ Channel::Named(_) => {
-            let home = ask.router.homes.of_channel(&channel);
-            ask.tell(home, Step::History, |call| Word::History { call, channel, since, limit })
-        }
-    }
-}
-
 /// The next thing that a request waits for has come.
 pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome {
     match (step, event) {
-        (Step::Subscribe { channel, since, .. }, Event::Listening(heard)) => {
+        (Step::Subscribe { channel, new, since }, Event::Listening(heard)) => {
             let Some(heard) = heard.into_iter().next() else {
                 return Err(Fault::new(Code::Internal, "the channel does not answer"));
             };
+            let (Some(position), true) = (heard.position, heard.page.is_some() == since.is_some())
+            else {
+                return read_stored(ask, channel, new, since);
+            };
             let page = heard.page.map(|page| *page).unwrap_or_default();
             let recovered = since.is_some().then_some(page.recovered);
-            let position = heard.position;
             stand(ask, &channel, position.offset);
+            subscribed(ask, &channel.to_string(), &position, recovered, &page.events, page.more)
+        }
+        (Step::Stored { channel, new, since }, Event::Found(Found::Publications(found))) => {
             let name = channel.to_string();
+            let mut page = Page::default();
+            if let Some(since) = &since {
+                page = stored_page(ask.cx, &name, &found, Some(since));
+            }
+            if (new || since.is_some())
+                && let Some(number) = ask.router.subscriptions.number(&channel)
+            {
+                ask.router.subscriptions.told(number, ask.connection, found.top);
+            }
+            stand(ask, &channel, found.top);
+            let position = Position { offset: found.top, epoch: DURABLE_EPOCH.into() };
+            let recovered = since.map(|_| page.recovered);
             subscribed(ask, &name, &position, recovered, &page.events, page.more)
         }
         (Step::Log { chat, since }, Event::Found(Found::Log { events, top, more })) => {
@@ -213,32 +235,19 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             let recovered = since.map(|_| page.recovered);
             subscribed(ask, &name, &position, recovered, &page.events, page.more)
         }
-        (Step::History, Event::Page(position, found)) => {
-            page(ask, &position, &found.events, found.more)
+        (step @ (Step::History | Step::LogPage { .. } | Step::StoredPage { .. }), event) => {
+            page::go_on(ask, &step, event)
         }
-        (Step::LogPage { chat }, Event::Found(Found::Log { events, top, more })) => {
-            let found = log_page(ask.cx, &Channel::Room(chat).to_string(), &events, more);
-            let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
-            page(ask, &position, &found.events, found.more)
-        }
+        (Step::Pattern { namespace, .. }, Event::Listening(_)) => patterns::heard(ask, &namespace),
         (Step::Publish, Event::Published(position, duplicate)) => {
             publish::reply(ask, &position, duplicate)
         }
+        (Step::Publish, Event::Written(Written::Published { offset, publication, .. })) => {
+            let position = Position { offset, epoch: DURABLE_EPOCH.into() };
+            publish::reply(ask, &position, publication.is_none())
+        }
         (_, event) => Err(unexpected(&event)),
     }
-}
-
-/// A part of a log as it is sent, no longer than a queue has room for.
-pub(super) fn log_page(
-    cx: &mut Context<'_, Router>,
-    name: &str,
-    events: &[Logged],
-    more: bool,
-) -> Page {
-    let events = events.iter().map(|logged| encode(cx, name, logged)).collect();
-    let mut page = Page { events, recovered: true, more };
-    page.shorten(PAGE_BYTES_MAX);
-    page
 }
 
 /// A subscription stands: what came before its reply and is above `offset` follows the reply.
@@ -273,10 +282,8 @@ impl Router {
             // Nothing may be missing without a word: it can come back and say where it was.
             session.close_after(Close::new(OVERLOADED, "too much came before the subscription"));
         }
-        let class = self.class(number);
-        let tag = |offset| Tag { channel: number, offset, class };
         let above = parked.events.into_iter().filter(|(at, _)| *at == 0 || *at > offset);
-        above.map(|(at, frame)| (tag(at), frame)).collect()
+        above.map(|(at, frame)| (self.tag(number, at), frame)).collect()
     }
 
     /// Nothing came of a request to subscribe: what was subscribed before is as it was.
@@ -287,10 +294,16 @@ impl Router {
         step: &Step,
     ) {
         let channel = match step {
-            Step::Subscribe { channel, new: true, .. } => return end(self, cx, id, channel),
-            Step::Subscribe { channel, .. } => channel,
+            Step::Subscribe { channel, new: true, .. }
+            | Step::Stored { channel, new: true, .. } => {
+                return end(self, cx, id, channel);
+            }
+            Step::Subscribe { channel, .. } | Step::Stored { channel, .. } => channel,
             Step::Log { chat, .. } => &Channel::Room(*chat),
-            Step::History | Step::LogPage { .. } | Step::Publish => return,
+            Step::Pattern { namespace, .. } => return self.end_pattern(cx, id, namespace),
+            Step::History | Step::LogPage { .. } | Step::StoredPage { .. } | Step::Publish => {
+                return;
+            }
         };
         self.unwatch(cx, id, channel);
         let Some(number) = self.subscriptions.number(channel) else { return };
@@ -335,33 +348,8 @@ fn subscribed(
     events: &[(u64, Frame)],
     more: bool,
 ) -> Outcome {
-    let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
+    ask.router.subscribed_to(ask.cx, ask.connection, channel);
+    let (offset, epoch, events) = (position.offset, &*position.epoch, page::raw(events)?);
     let presence = ask.session_mut()?.take_who_is_there();
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, presence })
-}
-
-#[derive(Serialize)]
-struct History<'a> {
-    events: Vec<&'a RawValue>,
-    offset: u64,
-    epoch: &'a str,
-    more: bool,
-}
-
-fn page(
-    ask: &mut Ask<'_, '_>,
-    position: &Position,
-    events: &[(u64, Frame)],
-    more: bool,
-) -> Outcome {
-    let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
-    ask.ok(&History { events, offset, epoch, more })
-}
-
-/// What frames carry, to be put into a reply.
-fn raw(events: &[(u64, Frame)]) -> Result<Vec<&RawValue>, Fault> {
-    let texts = events.iter().map(|(_, frame)| serde_json::from_slice(frame.payload()));
-    texts
-        .collect::<Result<_, _>>()
-        .map_err(|_| Fault::new(Code::Internal, "an event could not be read again"))
 }

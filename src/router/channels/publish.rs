@@ -1,12 +1,16 @@
 //! `publish`: a publication gets its place at the home of its channel, is encoded once, remembered,
-//! answered, and handed out.
+//! answered, and handed out. One of a durable channel goes by the store.
 //!
 //! Law: first the reply, then the event. A publication whose `client_id` is remembered from the same
 //! user in the same channel changes nothing, and is told the place of the first.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::access::{forbidden, may_publish};
+use super::page::encode_stored;
 use super::{Step, borrowed};
 use crate::base::id::Address;
 use crate::base::time::Timestamp;
@@ -14,15 +18,18 @@ use crate::codec::json;
 use crate::handler::Context;
 use crate::hub::Channel;
 use crate::hub::channels::Position;
+use crate::hub::policy::Policy;
 use crate::message::fault::Fault;
 use crate::message::json::{Json, Payload};
-use crate::message::record::UserCard;
+use crate::message::record::{Raw, UserCard};
 use crate::message::{client, server};
-use crate::protocol::frame::{Common, OwnFrame};
+use crate::protocol::frame::{Common, Frame, OwnFrame};
 use crate::protocol::websocket::Opcode;
-use crate::router::ask::{Ask, Outcome};
-use crate::router::words::{Publication, Word};
+use crate::router::ask::{Answer, Ask, Outcome};
+use crate::router::words::{Done, Finished, Job, Publication, Word};
 use crate::router::{After, Echo, Router};
+use crate::store::publication::{Keep, NewPublication};
+use crate::store::{Write, Written};
 
 /// The longest `client_id`, in bytes.
 const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -39,9 +46,14 @@ pub(in crate::router) fn publish(ask: &mut Ask<'_, '_>, request: &client::Publis
     if client_id.is_some_and(|id| !(1..=CLIENT_ID_BYTES_MAX).contains(&id.len())) {
         return Err(Fault::field("client_id", "\"client_id\" must have 1 to 128 bytes"));
     }
-    let (by, sender) = (ask.address(), ask.card()?);
     let echo = request.echo.unwrap_or(true);
+    let policy = ask.router.config.policies.of(channel.namespace()).copied();
+    if let (Channel::Named(name), Some(policy)) = (&channel, policy.filter(|policy| policy.durable))
+    {
+        return store(ask, name, &policy, (event, echo), request);
+    }
     let home = ask.router.homes.of_channel(&channel);
+    let (by, sender) = (ask.address(), ask.card()?);
     if home == ask.cx.here {
         let said = Said { event, payload: &request.payload, sender: &sender, client_id };
         return match ask.router.place(ask.cx, &channel, &said) {
@@ -84,35 +96,50 @@ pub(in crate::router) struct Said<'a> {
     pub(in crate::router) client_id: Option<&'a str>,
 }
 
-impl Said<'_> {
-    /// The event, encoded once for everybody.
-    fn encode(
-        &self,
-        cx: &mut Context<'_, Router>,
-        channel: &Channel,
-        position: &Position,
-    ) -> OwnFrame {
-        let written;
-        let name = match channel {
-            Channel::Named(name) => &**name,
-            other => {
-                written = other.to_string();
-                &written
-            }
-        };
-        let event = json::Event {
-            word: self.event,
-            channel: Some(name),
-            offset: Some(position.offset),
-            epoch: Some(&position.epoch),
-            sender: Some(self.sender),
-            timestamp: Some(Timestamp(cx.now.unix_ms)),
-            ..json::Event::default()
-        };
-        let mut draft = cx.draft();
-        json::event_payload(draft.payload(), &event, self.payload);
-        draft.finish(Opcode::Text)
-    }
+/// The event, encoded once for everybody.
+pub(super) fn encode_said(
+    cx: &mut Context<'_, Router>,
+    channel: &str,
+    said: &Said<'_>,
+    (offset, epoch): (u64, &str),
+    at: Timestamp,
+) -> OwnFrame {
+    let event = json::Event {
+        word: said.event,
+        channel: Some(channel),
+        offset: Some(offset),
+        epoch: Some(epoch),
+        sender: Some(said.sender),
+        timestamp: Some(at),
+        ..json::Event::default()
+    };
+    let mut draft = cx.draft();
+    json::event_payload(draft.payload(), &event, said.payload);
+    draft.finish(Opcode::Text)
+}
+
+/// Has a publication stored; it is answered and handed out when it is.
+fn store(
+    ask: &mut Ask<'_, '_>,
+    channel: &Arc<str>,
+    policy: &Policy,
+    (event, echo): (&str, bool),
+    request: &client::Publish<'_>,
+) -> Outcome {
+    let payload = Raw::new(&request.payload.text())
+        .ok_or_else(|| Fault::field("payload", "\"payload\" could not be kept"))?;
+    let new = NewPublication {
+        channel: Arc::clone(channel),
+        sender: ask.me()?,
+        event: Arc::from(event),
+        payload,
+        client_id: request.client_id.as_deref().map(Arc::from),
+        keep: Keep { messages: policy.history_messages, seconds: policy.history_seconds },
+    };
+    let by = except(ask.address(), echo);
+    let call = ask.call(Step::Publish);
+    ask.cx.job(Job::Write { call, by, write: Box::new(Write::Publish(new)) });
+    Ok(Answer::Later)
 }
 
 impl Router {
@@ -131,19 +158,54 @@ impl Router {
             return Err(first);
         }
         let position = place.position();
-        let mut own = said.encode(cx, channel, &position);
+        let (at, name) = (Timestamp(cx.now.unix_ms), name_of(channel));
+        let mut own = encode_said(cx, &name, said, (position.offset, &position.epoch), at);
         let kept = place.publish(&mut own, mark);
+        self.published_at(cx, channel, position.offset, said.sender);
+        Ok((position, self.placed(cx, own, kept)))
+    }
+
+    /// A publication has its place and may be remembered.
+    fn placed(&mut self, cx: &mut Context<'_, Self>, own: OwnFrame, kept: Option<Frame>) -> Common {
         self.metrics.publications.add(1);
         self.metrics.history_bytes.set(self.channels.history_bytes() as i64);
         self.metrics.history_evicted.add(self.channels.take_evicted());
-        let frame = match kept {
-            Some(frame) => {
-                cx.recycle(own);
-                Common::Shared(frame)
-            }
-            None => Common::Own(own),
+        let Some(frame) = kept else { return Common::Own(own) };
+        cx.recycle(own);
+        Common::Shared(frame)
+    }
+
+    /// At the home of a durable channel: a publication is stored. First the reply, then the event.
+    pub(in crate::router) fn publication_stored(&mut self, cx: &mut Context<'_, Self>, done: Done) {
+        let Finished::Written(Ok(Written::Published { channel, publication, .. })) = &done.result
+        else {
+            return self.finished(cx, done);
         };
-        Ok((position, frame))
+        match publication {
+            Some(publication) => {
+                let channel = Channel::Named(Arc::clone(channel));
+                let mut place = self.channels.place(&channel, cx.now.monotonic, cx.rng);
+                place.expect(publication.offset);
+                let mut own = encode_stored(cx, &name_of(&channel), publication);
+                let kept = place.publish(&mut own, None);
+                let (offset, frame) = (publication.offset, self.placed(cx, own, kept));
+                self.published_at(cx, &channel, offset, &publication.sender);
+                let echo = Echo { channel, offset, frame, except: done.by };
+                self.after_reply = Some(After::Echo(echo));
+            }
+            None => self.metrics.publication_duplicates.add(1),
+        }
+        if done.call.home == cx.here {
+            self.finished(cx, done);
+        } else if let Finished::Written(Ok(written)) = done.result {
+            let word = Word::Written { call: done.call.key, written: Box::new(written) };
+            cx.tell(done.call.home, word);
+        }
+        // Nobody waited for it, here or at all.
+        if let Some(After::Echo(Echo { channel, offset, frame, except })) = self.after_reply.take()
+        {
+            self.publish_one(cx, &channel, offset, frame, except);
+        }
     }
 
     /// At the home of a channel: a publication from another loop is numbered, answered, delivered.
@@ -183,6 +245,13 @@ struct Placed<'a> {
 /// Answers with the place.
 pub(super) fn reply(ask: &mut Ask<'_, '_>, position: &Position, duplicate: bool) -> Outcome {
     ask.ok(&Placed { offset: position.offset, epoch: &position.epoch, duplicate })
+}
+
+fn name_of(channel: &Channel) -> Cow<'_, str> {
+    match channel {
+        Channel::Named(name) => Cow::Borrowed(name),
+        other => Cow::Owned(other.to_string()),
+    }
 }
 
 /// Whom an event does not reach: who did not want its own back.

@@ -7,6 +7,7 @@ mod account;
 mod chat;
 mod grant;
 mod message;
+mod publication;
 mod read;
 mod state;
 

@@ -45,6 +45,9 @@ impl State {
                 let (room, _) = self.seat(*chat, user)?;
                 room.log_page(*after, *limit as usize)
             }
+            Read::Publications { channel, after, limit, keep, now_ms } => {
+                self.publications(channel, *after, *limit, *keep, *now_ms)
+            }
         })
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::super::{Logged, Refusal, Write, Written};
 use super::grant::Grant;
+use super::publication::Line;
 use crate::base::id::{Id, UserId};
 use crate::base::now::Now;
 use crate::base::time::Timestamp;
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) messages: BTreeMap<Id, (Id, u64)>,
     /// Public rooms by name without case.
     pub(super) public: BTreeSet<(String, Id)>,
+    /// Durable channels by name.
+    pub(super) lines: BTreeMap<Arc<str>, Line>,
 }
 
 /// A user and what is the user's.
@@ -164,6 +167,7 @@ impl State {
             Write::Edit { message, by, content } => self.edit(*message, by, content),
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
+            Write::Publish(new) => self.publish(new),
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) const fn checks_first(write: &Write) -> bool {
     match write {
         Write::Message(new) => matches!(new.target, Target::Chat(_)),
         Write::Edit { .. } | Write::Delete { .. } | Write::MarkRead { .. } => true,
+        Write::Publish(_) => true,
         _ => false,
     }
 }
@@ -68,6 +69,7 @@ impl Batch<'_> {
             Write::Edit { message, by, content } => self.edit(*message, by, content),
             Write::Delete { message, by } => self.delete(*message, by),
             Write::MarkRead { chat, user, seq } => self.mark_read(*chat, user, *seq),
+            Write::Publish(new) => self.publish(new),
         }
     }
 

@@ -11,6 +11,7 @@ mod grant;
 mod log;
 mod message;
 mod open;
+mod publication;
 mod read;
 mod rows;
 mod schema;

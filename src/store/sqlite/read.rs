@@ -8,6 +8,7 @@ use super::super::{Error, Found, Read, Reader, Refusal, fold};
 use super::failure::Failure;
 use super::grant;
 use super::log;
+use super::publication;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
 use crate::base::id::{Id, UserId};
 use crate::message::record::{ClientInfo, Profile, Session};
@@ -50,6 +51,10 @@ impl SqliteReader {
                 let events = log::log_page(&self.conn, seat.chat, from, *limit)?;
                 let end = from.saturating_add(u64::from(*limit));
                 Found::Log { events, top, more: end < top }
+            }
+            Read::Publications { channel, after, limit, keep, now_ms } => {
+                let found = publication::page(&self.conn, channel, *after, *limit, *keep, *now_ms);
+                Found::Publications(found?)
             }
         })
     }

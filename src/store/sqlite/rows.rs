@@ -237,6 +237,7 @@ pub(super) fn unread(
 /// The newest time stamp that is stored.
 pub(super) fn last_stamp(conn: &Connection) -> rusqlite::Result<Timestamp> {
     const SQL: &str = "SELECT max(ifnull((SELECT max(last_at) FROM counters), 0), \
+        ifnull((SELECT max(last_at) FROM channels), 0), \
         ifnull((SELECT max(last_used_at) FROM sessions), 0), \
         ifnull((SELECT max(created_at) FROM users), 0))";
     conn.query_row(SQL, [], |row| time(row, 0))

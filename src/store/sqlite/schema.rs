@@ -10,7 +10,7 @@ use super::grant;
 pub(super) const APPLICATION_ID: u32 = 0x5374_656e;
 
 /// Each brings the schema from its index to the next version.
-pub(super) const MIGRATIONS: &[&str] = &[V1, grant::TABLES];
+pub(super) const MIGRATIONS: &[&str] = &[V1, grant::TABLES, super::publication::SCHEMA];
 
 /// `messages` and `log` declare no foreign keys: both keys come from a row that the same transaction
 /// has just read, and each declaration would cost the road of a message one more search.
