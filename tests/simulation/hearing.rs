@@ -144,6 +144,7 @@ impl World {
         if let Some(since) = since {
             self.missed(&channel, since, (last, &epoch), data);
             let subscription = self.clients[c].subscriptions.entry(channel).or_default();
+            subscription.present.clone_from(&present);
             if subscription.epoch != epoch {
                 subscription.silent.clear();
             }
