@@ -150,6 +150,7 @@ impl World {
             }
             subscription.silent.retain(|offset| *offset > last);
             (subscription.epoch, subscription.last) = (epoch, last);
+            subscription.present = present;
             return;
         }
         let subscription = self.clients[c].subscriptions.entry(channel.clone()).or_default();
