@@ -235,8 +235,10 @@ fn value(parameter: &Parameter, fields: Fields<'_>) -> Option<Option<String>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::message::client::wire::{Position, Subscribe};
 
@@ -249,6 +251,27 @@ mod tests {
         };
         let message_type = Some(MessageType::Publish(publish));
         ClientMessage { message_type, request_id: "r".to_owned() }.encode_to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_obey(data in prop::collection::vec(any::<u8>(), 0..64)) {
+            protobuf_message(&data);
+        }
+
+        #[test]
+        fn a_message_with_some_bytes_changed_obeys(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            length in any::<prop::sample::Index>(),
+        ) {
+            let mut data = publish();
+            for (at, byte) in changes {
+                let at = at.index(data.len());
+                data[at] = byte;
+            }
+            protobuf_message(&data);
+            protobuf_message(&data[..length.index(data.len())]);
+        }
     }
 
     #[test]

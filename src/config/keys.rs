@@ -316,6 +316,12 @@ pub const KEYS: &[Key] = &[
         "how long a connection outlives its token; then close 4301",
     ),
     key(
+        "presence.grace_ms",
+        Time(|c| &mut c.router.presence_grace_ms),
+        (0, DAY_MS),
+        "how long a user counts as present whose last connection broke",
+    ),
+    key(
         "http.allowed_origins",
         Texts(|c| &mut c.allowed_origins),
         (0, 0),

@@ -2,9 +2,11 @@
 //!
 //! Plain tables. Nothing here sends, encodes or waits; the router asks and acts.
 
+pub mod attendance;
 pub mod calls;
 pub mod channels;
 pub mod homes;
+pub mod patterns;
 pub mod policy;
 pub mod revocations;
 pub mod subscriptions;

@@ -4,13 +4,16 @@
 //! connection whose reply is still to come may have what comes meanwhile put by. Limit:
 //! [`PARKED_BYTES_MAX`].
 
+mod watching;
+
 use std::collections::VecDeque;
 
 use crate::base::hash::{NameMap, name_map};
 use crate::base::id::ConnectionId;
 use crate::hub::Channel;
-use crate::hub::policy::{Policies, Queue};
+use crate::hub::policy::{Policies, Presence, Queue};
 use crate::protocol::frame::Frame;
+pub use watching::Attended;
 
 /// What is put by for one connection in one channel, in bytes; more is lost, and told.
 pub const PARKED_BYTES_MAX: usize = 1 << 20;
@@ -25,6 +28,8 @@ pub struct Subscriptions {
     free: Vec<u32>,
     /// Numbers that were used last, with what they stood for.
     resting: VecDeque<(u32, Channel)>,
+    /// Who came and went where that is told, in order, until [`attended`](Self::attended).
+    attended: Vec<Attended>,
     policies: Policies,
 }
 
@@ -32,7 +37,11 @@ pub struct Subscriptions {
 struct Entry {
     channel: Channel,
     queue: Queue,
+    /// Whether it is told who is there.
+    attended: bool,
     receivers: Vec<ConnectionId>,
+    /// Those of them that want to be told who is there; whether they are yet.
+    watchers: Vec<(ConnectionId, bool)>,
     /// Subscribed, but not to be sent anything yet: their reply is still to come.
     waiting: Vec<Waiting>,
     /// How many of those have events put by.
@@ -71,6 +80,18 @@ pub struct Added {
     pub new: bool,
 }
 
+impl Parked {
+    fn put_by(&mut self, offset: u64, frame: &Frame) {
+        self.bytes += frame.line().len();
+        self.lost |= self.bytes > PARKED_BYTES_MAX;
+        if self.lost {
+            self.events = Vec::new();
+        } else {
+            self.events.push((offset, frame.clone()));
+        }
+    }
+}
+
 impl Entry {
     fn waiting(&self, connection: ConnectionId) -> Option<usize> {
         self.waiting.iter().position(|waiting| waiting.connection == connection)
@@ -96,6 +117,7 @@ impl Subscriptions {
             entries: vec![None],
             free: Vec::new(),
             resting: VecDeque::new(),
+            attended: Vec::new(),
             policies: policies.clone(),
         }
     }
@@ -129,6 +151,10 @@ impl Subscriptions {
             let new = !entry.receivers.contains(&connection) && entry.waiting(connection).is_none();
             if new {
                 entry.waiting.push(Waiting { connection, parked: None });
+            }
+            if new && entry.attended {
+                let channel = channel.clone();
+                self.attended.push(Attended { channel, connection, came: true, watched: false });
             }
             new
         });
@@ -178,13 +204,7 @@ impl Subscriptions {
         let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return };
         let waiting = entry.waiting.iter_mut().filter(|one| Some(one.connection) != except);
         for parked in waiting.filter_map(|waiting| waiting.parked.as_mut()) {
-            parked.bytes += frame.line().len();
-            parked.lost |= parked.bytes > PARKED_BYTES_MAX;
-            if parked.lost {
-                parked.events = Vec::new();
-            } else {
-                parked.events.push((offset, frame.clone()));
-            }
+            parked.put_by(offset, frame);
         }
     }
 
@@ -193,6 +213,8 @@ impl Subscriptions {
         let entry = Entry {
             channel: channel.clone(),
             queue: policy.map_or(Queue::Kick, |policy| policy.queue),
+            attended: policy.is_some_and(|policy| policy.presence != Presence::Off),
+            watchers: Vec::new(),
             receivers: Vec::new(),
             waiting: Vec::new(),
             parks: 0,
@@ -223,6 +245,12 @@ impl Subscriptions {
             None => drop(entry.end_waiting(connection)?),
         }
         entry.told.retain(|(known, _)| *known != connection);
+        let watchers = entry.watchers.len();
+        entry.watchers.retain(|(known, _)| *known != connection);
+        if entry.attended {
+            let (channel, watched) = (entry.channel.clone(), entry.watchers.len() < watchers);
+            self.attended.push(Attended { channel, connection, came: false, watched });
+        }
         if !entry.receivers.is_empty() || !entry.waiting.is_empty() {
             return None;
         }

@@ -121,6 +121,12 @@ impl<B> UserHomes<B> {
         self.homes.get(user).map(|home| home.connections.as_slice()).unwrap_or_default()
     }
 
+    /// Whether the user has a connection anywhere.
+    #[must_use]
+    pub fn is_here(&self, user: &UserId) -> bool {
+        self.homes.get(user).is_some_and(|home| !home.connections.is_empty())
+    }
+
     fn forget_idle(&mut self, now: Duration) {
         while let Some((since, _)) = self.idle.front()
             && *since + FORGET_AFTER <= now

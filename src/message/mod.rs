@@ -9,6 +9,7 @@ pub mod execution;
 pub mod fault;
 pub mod inbox;
 pub mod json;
+pub mod presence;
 pub mod record;
 pub mod server;
 pub mod told;

@@ -10,6 +10,8 @@ pub const BYE: &str = "bye";
 pub const PING: &str = "ping";
 /// Events of a channel were dropped, or are older than what is kept.
 pub const GAP: &str = "gap";
+/// Who comes and goes in a channel, or how many are there.
+pub const PRESENCE: &str = "presence";
 /// A publication that names no event.
 pub const PUBLICATION: &str = "publication";
 /// A chat was made; sent to its members.
@@ -40,7 +42,7 @@ const RESERVED: &[&str] = &[
     "notification",
     "notification:read",
     PING,
-    "presence",
+    PRESENCE,
     "read",
     TYPING,
 ];

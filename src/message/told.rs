@@ -47,6 +47,11 @@ const fn event(
 pub const SHAPES: &[Shape] = &[
     shape("user", "id, username, display_name", "a user as the user sees itself"),
     shape("card", "id, username", "a user as others see one"),
+    shape(
+        "present",
+        "user_id, username, status, note?, connections",
+        "a user who is in a channel, by so many connections",
+    ),
     shape("session", "id, created_at, last_used_at, client_info, current", "a login that lives on"),
     shape("member", "id, username, role", "a member of a chat; `role` is `owner` or `member`"),
     shape(
@@ -71,6 +76,11 @@ pub const SHAPES: &[Shape] = &[
         "id, chat_id, seq, sender{..card}, content, client_id?, reply_to?, metadata?, created_at, \
          edited_at?, deleted_at?",
         "a chat message; `seq` is 1, 2, 3… in its chat, without holes",
+    ),
+    shape(
+        "loop_stats",
+        "connections, authenticated, users, channels, waiting, calls",
+        "what one loop counts, or all of them together",
     ),
     shape(
         "event",
@@ -124,6 +134,13 @@ pub const EVENTS: &[Event] = &[
         "a subscription",
         "from, to",
         "these offsets of the channel will not come, both included",
+    ),
+    event(
+        super::server::PRESENCE,
+        "a subscription with `presence`",
+        "count?, user_id?, username?, status?, note?, change?",
+        "who comes (`change` is `join`), goes (`leave`) or is otherwise now (`update`); `count` alone \
+         where only the number is told",
     ),
     event(
         super::server::PUBLICATION,

@@ -90,10 +90,10 @@ pub(super) fn register(ask: &mut Ask<'_, '_>, request: &client::Register<'_>) ->
     {
         return Err(bad_name("display_name"));
     }
-    resume::intend(ask, request.resume.as_ref())?;
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.announce(client.as_ref(), request.acks);
     ask.session_mut()?.told_of_itself(client.clone());
+    resume::intend(ask, request.resume.as_ref())?;
     let step = Step::Register {
         username: Arc::from(request.username.as_str()),
         display_name: request.display_name.as_ref().map(|name| Arc::from(name.as_str())),
@@ -110,8 +110,8 @@ pub(super) fn bad_name(field: &'static str) -> Fault {
 pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outcome {
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.announce(client.as_ref(), request.acks);
-    resume::intend(ask, request.resume.as_ref())?;
     ask.session_mut()?.told_of_itself(client.clone());
+    resume::intend(ask, request.resume.as_ref())?;
     let account: Box<str> = names::fold(&request.username).into();
     if !names::valid_username(&request.username)
         || !names::valid_password(request.password.expose())

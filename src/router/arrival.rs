@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use super::ask::{Answer, Ask, Event, Outcome, SignedIn, gone, unexpected};
-use super::channels::may_hear;
 use super::resume::Resume;
 use super::session::{Arriving, User, Who};
 use super::words::{Heard, Wish, Word};
@@ -14,7 +13,7 @@ use crate::base::id::{ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
 use crate::guard::Limit;
 use crate::handler::{Close, Context};
-use crate::hub::{AsChannel, Channel};
+use crate::hub::Channel;
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
 use crate::message::record::Profile;
@@ -156,36 +155,11 @@ pub(super) fn replace_identity(
     let serves = identity.role.serves();
     let before = std::mem::replace(&mut user.identity, identity);
     user.set_display_name(profile.display_name);
+    let sees_less = executions::sees_less(&before, &user.identity);
     if !serves {
         router.stop_serving(cx, id);
     }
-    drop_forbidden(router, cx, id, &before);
-}
-
-/// Another token may allow less: what may not be heard any more is heard no more.
-fn drop_forbidden(
-    router: &mut Router,
-    cx: &mut Context<'_, Router>,
-    id: ConnectionId,
-    before: &Identity,
-) {
-    let Some(session) = router.sessions.get_mut(id) else { return };
-    let Who::User(user) = &session.who else { return };
-    let (policies, subscriptions) = (&router.config.policies, &router.subscriptions);
-    let sees_less = executions::sees_less(before, &user.identity);
-    let stays = |number: &u32| match subscriptions.channel(*number) {
-        Some(Channel::Room(_)) | None => true,
-        // Of which team an execution is, is not known here.
-        Some(channel) if executions::is_of(channel) => !sees_less,
-        Some(channel) => may_hear(policies, &user.identity, channel.as_channel(), || true),
-    };
-    if session.channels.iter().all(stays) {
-        return;
-    }
-    let (kept, lost): (Vec<u32>, Vec<u32>) = session.channels.iter().partition(|n| stays(n));
-    session.channels = kept;
-    session.chosen = session.chosen.saturating_sub(lost.len() as u32);
-    router.unsubscribe_all(cx, id, lost);
+    router.end_forbidden(cx, id, sees_less);
 }
 
 /// How long a connection may stay after `now` with a token that ends at `exp`.

@@ -17,6 +17,7 @@ use crate::hub::channels::{Page, Position};
 use crate::message::client::Verb;
 use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
+use crate::message::presence::WhoIsThere;
 use crate::message::record::{Profile, UserCard};
 use crate::protocol::frame::OwnFrame;
 use crate::protocol::websocket::Opcode;
@@ -57,6 +58,10 @@ pub(super) enum Event {
     Unstored,
     /// What was to be looked up is not there, or not the user's.
     Refused,
+    /// Who is in a channel.
+    WhoIsThere(Box<WhoIsThere>),
+    /// Every loop knows how a user stands.
+    Stands,
 }
 
 /// A request of a connection.

@@ -32,6 +32,9 @@ pub struct Config {
     /// What the histories of all channels in memory may take (64 MiB). Effect: those that would end
     /// first are forgotten.
     pub history_bytes: usize,
+    /// How long a user counts as present whose last connection broke (15 s). Effect: a leave is told
+    /// then.
+    pub presence_grace_ms: u64,
     /// How long a worker may take (30 s). Effect: `storage_unavailable`.
     pub job_timeout_ms: u64,
     /// Whether errors say what to type instead.
@@ -57,6 +60,7 @@ impl Default for Config {
             inbox: Bounds::default(),
             executions_per_team: 10_000,
             history_bytes: 64 * 1024 * 1024,
+            presence_grace_ms: 15_000,
             job_timeout_ms: 30_000,
             hints: true,
             calls: Calls::default(),

@@ -25,11 +25,14 @@ impl Router {
                 user.identity.user
             }
         };
-        session.chosen = 0;
-        session.drop_course();
         let numbers = std::mem::take(&mut session.channels);
         self.local_users.remove(&user, id);
         self.unsubscribe_all(cx, id, numbers);
+        self.end_patterns(cx, id);
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.chosen = 0;
+            session.drop_course();
+        }
         self.stop_serving(cx, id);
         let connection = Address { home: cx.here, connection: id };
         cx.tell(self.homes.of_user(&user), Word::Detach { user, connection });

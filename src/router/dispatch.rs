@@ -7,14 +7,13 @@ use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
 use super::{
     After, Echo, Router, accounts, admin, basics, calls, channels, chats, executions, messages,
-    notifications, sending, sync, tokens,
+    notifications, presence, sending, sync, tokens,
 };
-use crate::base::id::{ConnectionId, LoopId};
+use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
 use crate::handler::{Close, Context, Segment, Tag};
-use crate::hub::ChannelRef;
-use crate::message::client::{Order, Request};
+use crate::message::client::Request;
 use crate::message::close::BAD_REQUESTS;
 use crate::message::fault::{Code, Fault};
 use crate::protocol::websocket::Opcode;
@@ -101,45 +100,6 @@ impl Router {
             session.paused = true;
             cx.pause(id);
         }
-    }
-
-    fn lane(&self, decoded: &Result<Decoded<'_>, Box<Refused<'_>>>) -> Lane {
-        match decoded {
-            Ok(Decoded {
-                request: Request::Message(_) | Request::Send(_) | Request::EventAck(_),
-                ..
-            }) => Lane::Store,
-            Ok(Decoded { request: Request::Publish(publish), .. })
-                if self.config.policies.stores() =>
-            {
-                self.lane_of(&publish.channel)
-            }
-            // With one loop every channel is at home here.
-            Ok(Decoded { request: Request::Publish(_) | Request::Typing(_), .. })
-                if self.homes.len() == 1 =>
-            {
-                Lane::Home(LoopId(0))
-            }
-            Ok(Decoded { request: Request::Publish(publish), .. }) => {
-                ChannelRef::parse(&publish.channel)
-                    .map_or(Lane::Alone, |channel| Lane::Home(self.homes.of_channel(&channel)))
-            }
-            Ok(Decoded { request: Request::Typing(typing), .. }) => {
-                crate::base::id::Id::parse(&typing.chat_id).map_or(Lane::Alone, |chat| {
-                    Lane::Home(self.homes.of_channel(&ChannelRef::Room(chat)))
-                })
-            }
-            Ok(decoded) if decoded.verb.order() == Order::Free => Lane::Free,
-            Ok(_) | Err(_) => Lane::Alone,
-        }
-    }
-
-    /// Where a publication goes, when there are durable namespaces.
-    fn lane_of(&self, channel: &str) -> Lane {
-        let Some(channel) = ChannelRef::parse(channel) else { return Lane::Alone };
-        let home = self.homes.of_channel(&channel);
-        let policy = self.config.policies.of(channel.namespace());
-        if policy.is_some_and(|policy| policy.durable) { Lane::Log(home) } else { Lane::Home(home) }
     }
 
     fn start(
@@ -345,6 +305,8 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::UpdateExecution(request) => executions::update_execution(ask, &request),
         Request::GetExecution(request) => executions::get_execution(ask, &request),
         Request::ListExecutions(request) => executions::list_executions(ask, &request),
+        Request::GetPresence(request) => presence::get_presence(ask, &request),
+        Request::SetStatus(request) => presence::set_status(ask, &request),
         Request::History(request) => channels::history(ask, &request),
         Request::UiAction(request) => calls::ui_action(ask, &request),
         Request::DataRequest(request) => calls::data_request(ask, &request),

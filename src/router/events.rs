@@ -104,6 +104,14 @@ impl Router {
         self.publish_to_all(cx, delivery);
     }
 
+    /// The loops that hear a channel, or all of its namespace.
+    fn listeners(&self, channel: &Channel) -> impl Iterator<Item = LoopId> {
+        let everywhere = &self.everywhere;
+        let all = if everywhere.is_empty() { &[] } else { everywhere.loops(channel.namespace()) };
+        let direct = self.channels.listeners(channel).filter(|to| !all.contains(to));
+        direct.chain(all.iter().copied())
+    }
+
     /// Sends events to the loops that listen.
     pub(super) fn publish(
         &mut self,
@@ -116,7 +124,7 @@ impl Router {
             return;
         }
         let here = cx.here;
-        for to in self.channels.listeners(channel) {
+        for to in self.listeners(channel) {
             if to != here {
                 let delivery = Delivery {
                     channel: channel.clone(),
@@ -142,7 +150,7 @@ impl Router {
         except: Option<Address>,
     ) {
         let here = cx.here;
-        if self.channels.listeners(channel).any(|to| to != here) {
+        if self.listeners(channel).any(|to| to != here) {
             let shared = frame.share();
             if let Common::Own(frame) = frame {
                 cx.recycle(frame);
@@ -216,10 +224,13 @@ impl Router {
         frame: impl Into<Common>,
         except: Option<Address>,
     ) {
-        let Some(number) = self.subscriptions.number(channel) else { return };
         let here = cx.here;
         let except = except.filter(|except| except.home == here).map(|except| except.connection);
         let mut frame = frame.into();
+        if !self.patterns.is_empty() {
+            frame = self.hand_out_everywhere(cx, channel, frame, except);
+        }
+        let Some(number) = self.subscriptions.number(channel) else { return };
         if self.subscriptions.parks(number) {
             let shared = frame.share();
             self.subscriptions.put_by(number, offset, &shared, except);

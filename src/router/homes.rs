@@ -1,7 +1,7 @@
 //! What other loops say: the home of users, accounts and channels answers, the others listen.
 
 use super::ask::Event;
-use super::words::{Heard, Wish, Word};
+use super::words::{Heard, Post, Wish, Word};
 use super::{Router, Step};
 use crate::base::arena::Key;
 use crate::base::id::LoopId;
@@ -19,7 +19,10 @@ impl Router {
                 cx.tell(from, Word::Attached { call: call.key, budget });
             }
             Word::Attached { call, budget } => self.hear_event(cx, call, Event::Attached(budget)),
-            Word::Detach { user, connection } => self.user_homes.detach(&user, connection, now),
+            Word::Detach { user, connection } => {
+                self.user_homes.detach(&user, connection, now);
+                self.user_detached(cx, &user);
+            }
             Word::Login { call, peer, account } => {
                 let wait = self.logins.attempt(now, peer, &account).err();
                 cx.tell(from, Word::LoginMay { call: call.key, wait });
@@ -59,9 +62,8 @@ impl Router {
             }
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
-            Word::Looked(looked) => self.looked(cx, from, *looked),
-            Word::Inbox(parcel) => self.hand_over(cx, &parcel),
-            Word::Broadcast(broadcast) => self.broadcast(cx, *broadcast),
+            Word::Post(post) => self.hear_post(cx, from, *post),
+            Word::Pattern(word) => self.hear_of_pattern(cx, from, *word),
             Word::Written { call, written } => self.written(cx, call, *written),
             Word::Bus { subscribed } => self.bus_subscribed(subscribed),
             Word::Admin(word) => self.hear_admin_word(cx, *word),
@@ -70,10 +72,20 @@ impl Router {
                 self.revoked(cx, user.as_ref(), &which, except);
             }
             Word::WhoIsThere { call, users } => {
-                let there = users.iter().map(|user| !self.local_users.connections(user).is_empty());
+                let there = users.iter().map(|user| self.is_online(user));
                 cx.tell(from, Word::There { call: call.key, there: there.collect() });
             }
             Word::There { call, there } => self.there(cx, call, &there),
+            Word::Attendance(word) => self.hear_of_attendance(cx, from, *word),
+        }
+    }
+
+    /// What is for users here.
+    fn hear_post(&mut self, cx: &mut Context<'_, Self>, from: LoopId, post: Post) {
+        match post {
+            Post::Inbox(parcel) => self.hand_over(cx, &parcel),
+            Post::Looked(looked) => self.looked(cx, from, looked),
+            Post::Broadcast(broadcast) => self.broadcast(cx, broadcast),
         }
     }
 

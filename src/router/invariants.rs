@@ -14,6 +14,7 @@ impl Router {
     #[must_use]
     pub fn residue(&self) -> usize {
         self.subscriptions.len()
+            + self.patterns.len()
             + self.local_users.len()
             + self.sessions.len()
             + self.calls.len()

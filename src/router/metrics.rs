@@ -128,6 +128,10 @@ rows! {
         job_timeouts: Counter = "stentor_job_timeouts_total",
         /// Connections by how what they say is written, once that is known.
         codecs: Gauge[CodecName] = "stentor_codec_connections",
+        /// Users in channels that tell who is there, each counted once for each channel.
+        present: Gauge = "stentor_presence_users",
+        /// Changes of who is there that were told to watchers.
+        presence_events: Counter = "stentor_presence_events_total",
         /// Authenticated connections.
         users: Gauge = "stentor_authenticated_connections",
     }

@@ -24,11 +24,13 @@ mod homes;
 mod inbox;
 mod inbox_log;
 mod invariants;
+mod lanes;
 mod may;
 mod messages;
 mod metrics;
 mod notifications;
 mod parts;
+mod presence;
 mod queues;
 mod resume;
 mod revoked;
@@ -43,6 +45,7 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use calls::Calls;
 pub use config::Config;
@@ -54,6 +57,7 @@ use crate::auth::{self, Secrets, Tokens};
 use crate::base::arena::{Arena, Key};
 use crate::base::id::{Address, ConnectionId, LoopId, UserId};
 use crate::base::now::Now;
+use crate::base::timer::TimerId;
 use crate::codec::protobuf;
 use crate::guard;
 use crate::guard::login::Logins;
@@ -63,8 +67,10 @@ use crate::handler::{
     Accept, Close, Context, Door, Endpoints, Gap, Handler, Kind, Message, Opening, Tag, Upgrade,
 };
 use crate::hub::Channel;
+use crate::hub::attendance::Attendance;
 use crate::hub::channels::Channels;
 use crate::hub::homes::Homes;
+use crate::hub::patterns::{Everywhere, Patterns};
 use crate::hub::revocations::Revocations;
 use crate::hub::subscriptions::Subscriptions;
 use crate::hub::users::{LocalUsers, UserHomes};
@@ -93,10 +99,18 @@ pub struct Router {
     /// What came with an upgrade, until the connection opens.
     upgrades: Vec<door::Upgraded>,
     subscriptions: Subscriptions,
+    /// Which of this loop's connections hear all of a namespace, and which loops do.
+    patterns: Patterns,
+    everywhere: Everywhere,
     revocations: Revocations,
     channels: Channels,
     local_users: LocalUsers,
     user_homes: UserHomes<Budget>,
+    attendance: Attendance,
+    /// For what it has to tell next, and when that is.
+    attendance_timer: Option<(TimerId, Duration)>,
+    /// How many users it counted last.
+    present: i64,
     budgets: Budgets,
     logins: Logins,
     /// Of inboxes, by user and device: those that moved and are not stored yet.
@@ -143,6 +157,8 @@ pub enum Timer {
     Expiry(ConnectionId),
     /// Something took too long.
     Call(Key),
+    /// Who came and went is to be told.
+    Attendance,
     /// A backend took too long.
     Backend(Key),
     /// Cursors of inboxes are to be stored.
@@ -170,8 +186,14 @@ impl Router {
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
         let share = config.history_bytes / homes.len().max(1);
         let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
+        let grace = Duration::from_millis(config.presence_grace_ms);
         Self {
+            patterns: Patterns::default(),
+            everywhere: Everywhere::default(),
             subscriptions: Subscriptions::new(seed, &config.policies),
+            attendance: Attendance::new(seed, &config.policies, grace),
+            attendance_timer: None,
+            present: 0,
             config,
             auth,
             homes,
@@ -233,10 +255,13 @@ impl Handler for Router {
             },
             Kind::Binary => self.binary(cx, id, message.bytes),
         }
+        self.tell_visits(cx);
     }
 
     fn translate(text: &[u8], out: &mut Vec<u8>) -> bool {
-        std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out))
+        let said = std::str::from_utf8(text).is_ok_and(|text| protobuf::translate(text, out));
+        debug_assert!(said, "whatever is written here can be translated");
+        said
     }
 
     fn request(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, request: &Request<'_>) {
@@ -276,12 +301,14 @@ impl Handler for Router {
 
     fn closed(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.gone(cx, id);
+        self.tell_visits(cx);
     }
 
     fn deadline(&mut self, cx: &mut Context<'_, Self>, timer: Timer) {
         match timer {
             Timer::Auth(id) => self.auth_is_late(cx, id),
             Timer::Expiry(id) => self.token_is_over(cx, id),
+            Timer::Attendance => self.attendance_is_due(cx),
             Timer::Backend(key) => self.call_is_late(cx, key),
             Timer::Cursors => self.save_cursors(cx),
             Timer::Watch => self.watch_is_due(cx),
@@ -291,14 +318,17 @@ impl Handler for Router {
                 self.fail_call(cx, key, fault);
             }
         }
+        self.tell_visits(cx);
     }
 
     fn done(&mut self, cx: &mut Context<'_, Self>, done: Done) {
         self.committed(cx, done);
+        self.tell_visits(cx);
     }
 
     fn peer(&mut self, cx: &mut Context<'_, Self>, from: LoopId, word: Word) {
         self.hear_word(cx, from, word);
+        self.tell_visits(cx);
     }
 
     fn draining(&mut self, cx: &mut Context<'_, Self>) {

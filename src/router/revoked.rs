@@ -5,12 +5,23 @@ use std::sync::Arc;
 use super::Router;
 use super::ask::{Ask, Event};
 use super::session::Who;
-use super::words::{Revoked, Word};
+use super::words::Word;
 use crate::auth::Identity;
-use crate::base::id::{Address, UserId};
+use crate::base::id::{Address, Id, UserId};
 use crate::handler::{Close, Context};
 use crate::message::close::REVOKED;
 use crate::store::Written;
+
+/// Which connections of a user a revocation cuts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// Those of these sessions.
+    Sessions(Vec<Id>),
+    /// Those of this token.
+    Token(Id),
+    /// All of them; these are the sessions that were live, and this is why.
+    User(Vec<Id>, Arc<str>),
+}
 
 /// Every loop closes the connections whose session or token was revoked.
 pub(super) fn cut(

@@ -14,6 +14,7 @@ use crate::base::timer::TimerId;
 use crate::codec::Codec;
 use crate::guard::rate::Budget;
 use crate::handler::{Close, Door, Opening, Peer};
+use crate::message::presence::WhoIsThere;
 use crate::message::record::{ClientInfo, Profile, UserCard};
 
 /// Who is on a connection.
@@ -150,6 +151,10 @@ struct Rare {
     intended: Vec<Wish>,
     /// Being closed by us, and why.
     ended: Option<Close>,
+    /// Who is in a channel, for the reply to a subscription.
+    who_is_there: Option<Box<WhoIsThere>>,
+    /// Namespaces of which all is heard.
+    patterns: Vec<Box<str>>,
     /// What there is to know of the inbox beside the user's place in it.
     course: Option<Box<Course>>,
 }
@@ -161,6 +166,8 @@ impl Rare {
             && self.course.is_none()
             && self.intended.is_empty()
             && self.ended.is_none()
+            && self.who_is_there.is_none()
+            && self.patterns.is_empty()
     }
 }
 
@@ -233,6 +240,15 @@ impl Session {
         }
     }
 
+    /// The namespaces of which it hears all.
+    pub(super) fn patterns(&self) -> &[Box<str>] {
+        self.rare.as_ref().map(|rare| &*rare.patterns).unwrap_or_default()
+    }
+
+    pub(super) fn patterns_mut(&mut self) -> &mut Vec<Box<str>> {
+        &mut self.rare.get_or_insert_default().patterns
+    }
+
     pub(super) fn take_intended(&mut self) -> Vec<Wish> {
         self.rare.as_mut().map(|rare| std::mem::take(&mut rare.intended)).unwrap_or_default()
     }
@@ -288,6 +304,15 @@ impl Session {
             Who::User(user) => Some(user),
             Who::Nobody | Who::Arriving(..) => None,
         }
+    }
+
+    /// Keeps who is in a channel for the reply to the subscription in progress.
+    pub(super) fn keep_who_is_there(&mut self, who: Box<WhoIsThere>) {
+        self.rare.get_or_insert_default().who_is_there = Some(who);
+    }
+
+    pub(super) fn take_who_is_there(&mut self) -> Option<Box<WhoIsThere>> {
+        self.rare.as_mut()?.who_is_there.take()
     }
 
     pub(super) fn user(&self) -> Option<&User> {

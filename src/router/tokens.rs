@@ -44,10 +44,10 @@ impl From<Step> for super::Step {
 
 /// A token is shown: the user arrives, or the token is renewed in place.
 pub(super) fn auth(ask: &mut Ask<'_, '_>, request: &client::Auth<'_>) -> Outcome {
-    resume::intend(ask, request.resume.as_ref())?;
     let info = accounts::client_info(request.client_info.as_ref())?;
     ask.session_mut()?.announce(info.as_ref(), request.acks);
     ask.session_mut()?.told_of_itself(info);
+    resume::intend(ask, request.resume.as_ref())?;
     let verdict = ask.router.tokens.verify(ask.cx.now, request.token.expose());
     let claims = verdict.map_err(|error| token_fault(ask, error))?;
     if let Some(user) = ask.session()?.user()

@@ -6,7 +6,7 @@ use super::ask::{Ask, Event};
 use super::slots::FREE;
 use super::{
     Router, accounts, admin, arrival, basics, calls, channels, chats, executions, inbox_log,
-    messages, notifications, revoked, sending, sync, tokens,
+    messages, notifications, presence, revoked, sending, sync, tokens,
 };
 use crate::base::arena::Key;
 use crate::base::id::{ConnectionId, UserId};
@@ -45,6 +45,7 @@ pub(super) enum Step {
     Notification(notifications::Step),
     Sending(sending::Step),
     Sync(sync::Step),
+    Presence(presence::Step),
     Token(tokens::Step),
 }
 
@@ -78,6 +79,7 @@ impl Router {
             Step::Notification(step) => notifications::go_on(&mut ask, step, event),
             Step::Sending(step) => sending::go_on(&mut ask, step, event),
             Step::Sync(step) => sync::go_on(&mut ask, step, event),
+            Step::Presence(step) => presence::go_on(&mut ask, step, event),
             Step::Token(step) => tokens::go_on(&mut ask, step, event),
         };
         self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
@@ -104,7 +106,8 @@ impl Router {
         match &call.step {
             Some(Step::Arrival(step)) => self.not_arrived(cx, call.connection, step),
             Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
-            Some(Step::Execution(step)) => self.not_watched(cx, call.connection, step),
+            Some(Step::Execution(step)) => self.not_looked(cx, call.connection, step),
+            Some(Step::Presence(step)) => self.not_watched(cx, call.connection, step),
             _ => {}
         }
         let request_id = call.request_id.as_deref();

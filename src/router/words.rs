@@ -7,20 +7,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use job::chat_of;
-pub use job::{Done, Finished, Job, PasswordTask};
-pub use parcel::{Broadcast, Looked, Parcel};
-
+pub use super::presence::words::{Attendance, Telling, Visit};
+pub use super::revoked::Revoked;
 use crate::base::arena::Key;
-use crate::base::id::{Address, Id, LoopId, UserId};
+use crate::base::id::{Address, LoopId, UserId};
 use crate::guard::rate::Budget;
 use crate::hub::Channel;
 use crate::hub::channels::{Page, Position, Since};
 use crate::message::record::UserCard;
 use crate::protocol::frame::Frame;
 use crate::router::admin::words::AdminWord;
-use crate::router::calls::words::CallWord;
+use crate::router::{calls::words::CallWord, channels::PatternWord};
 use crate::store::Written;
+pub(super) use job::chat_of;
+pub use job::{Done, Finished, Job, PasswordTask};
+pub use parcel::{Broadcast, Looked, Parcel, Post};
 
 pub use super::work::{commit, hash, look_up};
 
@@ -91,17 +92,6 @@ pub struct Heard {
     pub position: Option<Position>,
     /// What was missed, if that was wanted and is not for the store to tell.
     pub page: Option<Box<Page>>,
-}
-
-/// Which connections of a user a revocation cuts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revoked {
-    /// Those of these sessions.
-    Sessions(Vec<Id>),
-    /// Those of this token.
-    Token(Id),
-    /// All of them; these are the sessions that were live, and this is why.
-    User(Vec<Id>, Arc<str>),
 }
 
 /// What one loop says to another.
@@ -209,12 +199,10 @@ pub enum Word {
     Ephemeral(Box<Delivery>),
     /// From the home of a channel: for the subscribers.
     Deliver(Box<Delivery>),
-    /// From the home of a user: for the user's connections.
-    Inbox(Box<Parcel>),
-    /// From the home of an execution's channel: this loop listens now, and it stands so.
-    Looked(Box<Looked>),
-    /// To every loop: for everybody there.
-    Broadcast(Box<Broadcast>),
+    /// For users here.
+    Post(Box<Post>),
+    /// Of patterns.
+    Pattern(Box<PatternWord>),
     /// From the home of a chat: what came of a write.
     Written {
         /// Who waits.
@@ -254,4 +242,6 @@ pub enum Word {
         /// Whether each is.
         there: Vec<bool>,
     },
+    /// Of who is there: see [`Attendance`].
+    Attendance(Box<Attendance>),
 }

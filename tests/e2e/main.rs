@@ -7,6 +7,8 @@ mod admin;
 mod crash;
 mod doors;
 mod inbox;
+mod presence;
+mod resume;
 mod rooms;
 mod server;
 mod tls;

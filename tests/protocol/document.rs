@@ -48,7 +48,8 @@ surrogates, numbers within a double.
 
 Reply: `{{\"type\":VERB,\"status\":\"ok\",\"request_id\":…,\"data\":{{…}}}}` or
 `{{\"type\":VERB,\"status\":\"error\",\"request_id\":…,\"code\":…,\"message\":…,\"retryable\":…,\"retry_after_ms\"?,\"field\"?,\"hint\"?}}`.
-`code` is stable, `message` is for people. What has `status` is a reply; what has none is an event.
+`code` is stable, `message` is for people, `hint` says what to type instead (not in Protobuf). An answer that a backend
+gave before has `\"cached\":true` beside `data`. What has `status` is a reply; what has none is an event.
 
 Event: `{{\"type\":EVENT,\"channel\"?,\"offset\"?,\"epoch\"?,\"id\"?,\"sender\"?,\"timestamp\":…,\"payload\":…}}`.
 

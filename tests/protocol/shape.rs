@@ -121,6 +121,8 @@ impl Shape {
     pub(crate) fn wrong(&self, value: &Value, at: &str) -> Option<String> {
         match self {
             Self::Anything => None,
+            // Rows tell names, not types: who is not known is told as `null`.
+            _ if value.is_null() => None,
             Self::Named(name) => Self::Object(members(name)).wrong(value, at),
             Self::List(element) => match value {
                 Value::Array(list) => list.iter().find_map(|value| element.wrong(value, at)),

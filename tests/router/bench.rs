@@ -149,6 +149,13 @@ impl Bench {
         self.carry_out(home, out);
     }
 
+    /// The connection breaks.
+    pub(crate) fn lose(&mut self, name: &str) {
+        let End { home, id, .. } = self.ends[name];
+        self.input(home, Input::Lost { connection: id });
+        self.settle();
+    }
+
     /// The client sends no more.
     pub(crate) fn finish(&mut self, name: &str) {
         let End { home, id, .. } = self.ends[name];

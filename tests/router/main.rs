@@ -7,6 +7,7 @@
 mod bench;
 #[path = "../simulation/binary.rs"]
 mod binary;
+mod held;
 mod names;
 #[path = "../simulation/parts.rs"]
 mod parts;

@@ -12,6 +12,7 @@
 //! ana >>> TEXT                       the Protobuf message of this request (`binary.rs`)
 //! ana |                              the client sends no more
 //! ana stops | reads                  takes nothing of what is sent to it | all of it
+//! ana drops                          the connection breaks
 //! fail full|unavailable              of the next commit
 //! pass 10s | 1500ms
 //! jobs wait | once | go              none is done | those there are, once | all, as ever
@@ -109,6 +110,7 @@ fn step(bench: &mut Bench, names: &mut Names, words: &[&str]) {
         (name, "|") => bench.finish(name),
         (name, "stops") => bench.stop(name),
         (name, "reads") => bench.read(name),
+        (name, "drops") => bench.lose(name),
         (name, what) => panic!("no such step: {name} {what}"),
     }
 }

@@ -71,6 +71,7 @@ pub(crate) enum Kind {
     },
     Subscribe {
         channel: String,
+        since: Option<(u64, String)>,
     },
     Unsubscribe {
         channel: String,
@@ -130,6 +131,8 @@ pub(crate) struct Client {
     pub(crate) token: Option<String>,
     pub(crate) refresh: Option<String>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
+    /// Where channels were left by connections that are gone.
+    pub(crate) places: BTreeMap<String, (u64, String)>,
     /// Publications of this connection that were answered.
     pub(crate) published: BTreeSet<u64>,
     /// The last seq acknowledged here, by chat.

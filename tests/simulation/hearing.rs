@@ -88,9 +88,25 @@ impl World {
         }
     }
 
-    pub(crate) fn subscribed(&mut self, c: usize, channel: String, data: &Value) {
+    pub(crate) fn subscribed(
+        &mut self,
+        c: usize,
+        channel: String,
+        since: Option<&(u64, String)>,
+        data: &Value,
+    ) {
         let epoch = data["epoch"].as_str().unwrap_or_default().to_owned();
         let last = data["offset"].as_u64().unwrap_or_default();
+        if let Some(since) = since {
+            self.missed(&channel, since, (last, &epoch), data);
+            let subscription = self.clients[c].subscriptions.entry(channel).or_default();
+            if subscription.epoch != epoch {
+                subscription.silent.clear();
+            }
+            subscription.silent.retain(|offset| *offset > last);
+            (subscription.epoch, subscription.last) = (epoch, last);
+            return;
+        }
         let subscription = self.clients[c].subscriptions.entry(channel.clone()).or_default();
         if subscription.epoch == epoch {
             subscription.pass_silent();
@@ -101,6 +117,25 @@ impl World {
             return;
         }
         *subscription = Subscription { epoch, last, ..Subscription::default() };
+    }
+
+    /// What was missed is told whole, or it is told that some of it is missing, which is so.
+    fn missed(&mut self, channel: &str, since: &(u64, String), top: (u64, &str), data: &Value) {
+        let (seen, (top, epoch)) = (since.0, top);
+        let events = data["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let offsets: Vec<u64> = events.iter().filter_map(|e| e["offset"].as_u64()).collect();
+        let whole = offsets.windows(2).all(|pair| pair[1] == pair[0] + 1)
+            && events.iter().all(|e| e["epoch"] == epoch && e["channel"] == channel)
+            && (data["more"] == true || offsets.last().is_none_or(|last| *last == top));
+        let all = since.1 == epoch
+            && seen <= top
+            && offsets.first().map_or(seen == top, |first| *first == seen + 1);
+        self.model.top(channel, epoch, top);
+        self.model.checked(Law::I5);
+        if !whole || data["recovered"] != all {
+            let what = format!("{channel} since {seen} of {}: {data}", since.1);
+            self.model.violation(Law::I5, &what);
+        }
     }
 
     pub(crate) fn published(&mut self, c: usize, channel: &str, echo: bool, op: u64, data: &Value) {

@@ -1,7 +1,7 @@
 //! The laws by name. I1 to I12 are those of a consistency checker; the others are of this server.
 //!
-//! Limit: I5 is without resuming, and I11 (presence is the truth) is not there: the server has
-//! neither yet.
+//! Limit: I5 is with `since` of channels in memory, without `resume`; I11 (presence is the truth) is
+//! not there.
 
 macro_rules! laws {
     ($($name:ident = $words:literal;)*) => {

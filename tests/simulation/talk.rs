@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::client::{Io, Kind, Pending};
+use crate::client::{Io, Kind, Pending, Subscription};
 use crate::faults::Fault;
 use crate::law::Law;
 use crate::model::Period;
@@ -139,7 +139,9 @@ impl World {
             Kind::Leave { chat } => {
                 self.clients[c].left.insert(chat);
             }
-            Kind::Subscribe { channel } => self.subscribed(c, channel, data),
+            Kind::Subscribe { channel, since } => {
+                self.subscribed(c, channel, since.as_ref(), data);
+            }
             Kind::Unsubscribe { channel } => {
                 if let Some(gone) = self.clients[c].subscriptions.remove(&channel) {
                     self.model.top(&channel, &gone.epoch, gone.last);
@@ -233,7 +235,10 @@ impl World {
         let client = &mut self.clients[c];
         client.token = None;
         client.refresh = None;
-        client.subscriptions.clear();
+        for (channel, Subscription { last, epoch, .. }) in std::mem::take(&mut client.subscriptions)
+        {
+            client.places.insert(channel, (last, epoch));
+        }
         client.left.clear();
         if let Some(period) = client.period.take() {
             self.model.end_period(&period, false);

@@ -137,7 +137,7 @@ impl World {
     fn about_channels(&mut self, c: usize) -> Wish {
         let channel = self.public();
         match self.rng.below(8) {
-            0..2 => (json!({"type": "subscribe", "channel": channel}), Kind::Subscribe { channel }),
+            0..2 => self.subscribe(c, channel),
             2 => {
                 (json!({"type": "unsubscribe", "channel": channel}), Kind::Unsubscribe { channel })
             }
@@ -150,6 +150,19 @@ impl World {
                 (wish, Kind::Publish { channel, echo, op })
             }
         }
+    }
+
+    /// From where it is, or was left by another connection, or from now on.
+    fn subscribe(&mut self, c: usize, channel: String) -> Wish {
+        let mut wish = json!({"type": "subscribe", "channel": channel});
+        let client = &self.clients[c];
+        let stands = client.subscriptions.get(&channel).map(|s| (s.last, s.epoch.clone()));
+        let since = stands.or_else(|| client.places.get(&channel).cloned());
+        let since = since.filter(|_| self.rng.below(2) == 0);
+        if let Some((offset, epoch)) = &since {
+            wish["since"] = json!({"offset": offset, "epoch": epoch});
+        }
+        (wish, Kind::Subscribe { channel, since })
     }
 
     fn wrong(&mut self, c: usize) -> Wish {

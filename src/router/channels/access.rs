@@ -5,9 +5,12 @@
 //! commits begin and end.
 
 use crate::auth::{Identity, Role};
-use crate::hub::ChannelRef;
+use crate::base::id::ConnectionId;
+use crate::handler::Context;
 use crate::hub::policy::{Policies, Right};
+use crate::hub::{AsChannel, Channel, ChannelRef};
 use crate::message::fault::{Code, Fault};
+use crate::router::Router;
 use crate::router::ask::Ask;
 
 /// Whether this user may hear what is said in a channel; `is_member` knows of chats.
@@ -30,6 +33,16 @@ pub(in crate::router) fn may_hear(
             policy.is_some_and(|policy| has(identity, policy.subscribe, namespace, rest))
         }
     }
+}
+
+/// Whether this user may hear everything that is said in a namespace.
+pub(in crate::router) fn may_hear_all(
+    policies: &Policies,
+    identity: &Identity,
+    namespace: &str,
+) -> bool {
+    let policy = policies.of(namespace).filter(|_| identity.role.serves());
+    policy.is_some_and(|policy| has(identity, policy.subscribe, namespace, ""))
 }
 
 /// Whether this user may publish in a channel.
@@ -76,6 +89,37 @@ pub(in crate::router) fn may_listen(
     };
     let policies = &ask.router.config.policies;
     if may_hear(policies, &user.identity, channel, is_member) { Ok(()) } else { Err(forbidden()) }
+}
+
+impl Router {
+    /// Another token may allow less: what may not be heard any more is heard no more.
+    pub(in crate::router) fn end_forbidden(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        sees_less: bool,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(identity) = session.user().map(|user| user.identity.clone()) else { return };
+        let (policies, subscriptions) = (&self.config.policies, &self.subscriptions);
+        let stays = |number: &u32| match subscriptions.channel(*number) {
+            // Who is a member of a chat is so with any token.
+            Some(Channel::Room(_)) | None => true,
+            // Of which team an execution is, is not known here.
+            Some(channel) if crate::router::executions::is_of(channel) => !sees_less,
+            Some(channel) => may_hear(policies, &identity, channel.as_channel(), || true),
+        };
+        let (kept, lost): (Vec<u32>, Vec<u32>) = session.channels.iter().partition(|n| stays(n));
+        session.channels = kept;
+        session.chosen = session.chosen.saturating_sub(lost.len() as u32);
+        let all = session.patterns().iter();
+        let all = all.filter(|namespace| !may_hear_all(policies, &identity, namespace));
+        let all: Vec<Box<str>> = all.cloned().collect();
+        if !lost.is_empty() {
+            self.unsubscribe_all(cx, id, lost);
+        }
+        all.iter().for_each(|namespace| self.end_pattern(cx, id, namespace));
+    }
 }
 
 /// The same words whether the channel exists or not.
@@ -144,6 +188,20 @@ mod tests {
                     may_publish(&policies, &identity, channel),
                 );
                 assert_eq!(got, (hears, publishes), "{name} {role:?}");
+            }
+        }
+        for (namespace, hears) in [
+            ("public", [false, true, true]),
+            ("jobs", [false, true, true]),
+            ("audit", [false, false, true]),
+            ("room", [false, true, true]),
+            ("user", [false, true, true]),
+            ("stentor", [false, false, true]),
+            ("other", [false, false, false]),
+        ] {
+            for (role, hears) in [Role::User, Role::Service, Role::Admin].into_iter().zip(hears) {
+                let got = may_hear_all(&policies, &identity(role), namespace);
+                assert_eq!(got, hears, "{namespace} {role:?}");
             }
         }
         let member = ChannelRef::parse(&room).expect("a good name");

@@ -6,6 +6,7 @@
 
 mod access;
 mod page;
+mod patterns;
 mod publish;
 
 use serde::Serialize;
@@ -13,21 +14,24 @@ use serde_json::value::RawValue;
 
 pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::may_hear;
-use access::may_listen;
+pub(in crate::router) use access::may_listen;
 pub(in crate::router) use page::{history, log_page, stored, stored_page};
+pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
 use super::words::{Wish, Word};
-use super::{After, Router};
+use super::{After, Router, presence};
 use crate::base::id::{ConnectionId, Id};
 use crate::handler::{Close, Context, Tag};
 use crate::hub::channels::{DURABLE_EPOCH, Page, Position, Since};
+use crate::hub::patterns::namespace;
 use crate::hub::subscriptions::Parked;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
 use crate::message::close::OVERLOADED;
 use crate::message::fault::{Code, Fault};
+use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
 use crate::store::{Found, Read, Written};
 
@@ -48,6 +52,8 @@ pub(super) enum Step {
     LogPage { chat: Id },
     /// The place of a publication.
     Publish,
+    /// So many homes, to know who hears all of a namespace.
+    Pattern { namespace: Box<str>, homes: usize },
 }
 
 impl From<Step> for super::Step {
@@ -56,7 +62,7 @@ impl From<Step> for super::Step {
     }
 }
 
-fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
+pub(super) fn borrowed(name: &str) -> Result<ChannelRef<'_>, Fault> {
     ChannelRef::parse(name).ok_or_else(|| {
         Fault::field("channel", "\"channel\" must be 1 to 128 of A-Z a-z 0-9 . _ : -")
     })
@@ -71,6 +77,9 @@ fn since(position: Option<&client::Position<'_>>) -> Option<Box<Since>> {
 
 /// Subscribes to a channel: everything published from the reply on is heard.
 pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) -> Outcome {
+    if let Some(namespace) = namespace(&request.channel) {
+        return patterns::subscribe(ask, namespace, request);
+    }
     let channel = borrowed(&request.channel)?;
     let by_team = super::executions::decides(ask, channel);
     if !by_team {
@@ -84,6 +93,19 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
         _ => {}
     }
     let new = enter(ask, &channel, since.is_some())?;
+    if presence::wants(ask, &channel, request.presence) {
+        return presence::watch(ask, channel, new, since);
+    }
+    stand_there(ask, channel, new, since)
+}
+
+/// Asks where the channel stands.
+pub(super) fn stand_there(
+    ask: &mut Ask<'_, '_>,
+    channel: Channel,
+    new: bool,
+    since: Option<Box<Since>>,
+) -> Outcome {
     if let Channel::Room(chat) = channel {
         return read_log(ask, chat, since);
     }
@@ -141,6 +163,10 @@ fn read_stored(
 
 /// Ends a subscription; there being none is no error.
 pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'_>) -> Outcome {
+    if let Some(namespace) = namespace(&request.channel) {
+        ask.router.end_pattern(ask.cx, ask.connection, namespace);
+        return ask.ok_empty();
+    }
     let channel = Channel::from(borrowed(&request.channel)?);
     if matches!(channel, Channel::Room(_) | Channel::User(_)) {
         return Err(Fault::new(
@@ -221,6 +247,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         (step @ (Step::History | Step::LogPage { .. } | Step::StoredPage { .. }), event) => {
             page::go_on(ask, &step, event)
         }
+        (Step::Pattern { namespace, .. }, Event::Listening(_)) => patterns::heard(ask, &namespace),
         (Step::Publish, Event::Published(position, duplicate)) => {
             publish::reply(ask, &position, duplicate)
         }
@@ -277,6 +304,7 @@ impl Router {
             }
             Step::Subscribe { channel, .. } | Step::Stored { channel, .. } => channel,
             Step::Log { chat, .. } => &Channel::Room(*chat),
+            Step::Pattern { namespace, .. } => return self.end_pattern(cx, id, namespace),
             Step::History | Step::LogPage { .. } | Step::StoredPage { .. } | Step::Publish => {
                 return;
             }
@@ -311,6 +339,8 @@ struct Subscribed<'a> {
     recovered: Option<bool>,
     events: Vec<&'a RawValue>,
     more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence: Option<Box<WhoIsThere>>,
 }
 
 fn subscribed(
@@ -323,5 +353,6 @@ fn subscribed(
 ) -> Outcome {
     ask.router.subscribed_to(ask.cx, ask.connection, channel);
     let (offset, epoch, events) = (position.offset, &*position.epoch, page::raw(events)?);
-    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more })
+    let presence = ask.session_mut()?.take_who_is_there();
+    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, presence })
 }

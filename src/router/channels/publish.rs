@@ -161,9 +161,8 @@ impl Router {
         let (at, name) = (Timestamp(cx.now.unix_ms), name_of(channel));
         let mut own = encode_said(cx, &name, said, (position.offset, &position.epoch), at);
         let kept = place.publish(&mut own, mark);
-        let frame = self.placed(cx, own, kept);
         self.published_at(cx, channel, position.offset, said.sender);
-        Ok((position, frame))
+        Ok((position, self.placed(cx, own, kept)))
     }
 
     /// A publication has its place and may be remembered.
@@ -190,6 +189,7 @@ impl Router {
                 let mut own = encode_stored(cx, &name_of(&channel), publication);
                 let kept = place.publish(&mut own, None);
                 let (offset, frame) = (publication.offset, self.placed(cx, own, kept));
+                self.published_at(cx, &channel, offset, &publication.sender);
                 let echo = Echo { channel, offset, frame, except: done.by };
                 self.after_reply = Some(After::Echo(echo));
             }

@@ -5,7 +5,7 @@ macro_rules! admin_rows {
 
     /// Tells what the server counts.
     Stats "stats" = 59, Admin, Barrier, Request,
-    r#"{"type":"stats"}"# => "server, connections, authenticated, users, channels, waiting, calls, loops, metrics{*}" {
+    r#"{"type":"stats"}"# => "server, ..loop_stats, loops[loop_stats], metrics{*}" {
     }
 
     /// Lists connections, the oldest first.

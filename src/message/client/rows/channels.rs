@@ -5,7 +5,7 @@ macro_rules! channel_rows {
 
     /// Subscribes to a channel, from a position when one is given.
     Subscribe<'a> "subscribe" = 38, User, Barrier, Request,
-    r#"{"type":"subscribe","channel":"public:lobby"}"# => "channel, offset, epoch, recovered?, events[event], more, state?" {
+    r#"{"type":"subscribe","channel":"public:lobby"}"# => "channel, offset, epoch, recovered?, events[event], more, state?, presence?{count, users[present]}" {
         /// 1–128 of `A-Za-z0-9._:-`.
         channel: text = 1;
         /// What was seen last: the events after it are returned.

@@ -18,6 +18,8 @@ mod basics;
 #[macro_use]
 mod channels;
 #[macro_use]
+mod presence;
+#[macro_use]
 mod calls;
 #[macro_use]
 mod admin;
@@ -37,5 +39,6 @@ use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
 
 account_rows! {
-    chat_rows message_rows basic_rows channel_rows inbox_rows execution_rows call_rows admin_rows verbs; 'a;
+    chat_rows message_rows basic_rows channel_rows presence_rows inbox_rows execution_rows call_rows
+    admin_rows verbs; 'a;
 }
