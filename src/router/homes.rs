@@ -1,7 +1,7 @@
 //! What other loops say: the home of users, accounts and channels answers, the others listen.
 
 use super::ask::Event;
-use super::words::{Heard, Wish, Word};
+use super::words::{Heard, Post, Wish, Word};
 use super::{Router, Step};
 use crate::base::arena::Key;
 use crate::base::id::LoopId;
