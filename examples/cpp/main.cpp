@@ -37,6 +37,11 @@ int main(int argc, char** argv) {
     subscribe.mutable_subscribe()->set_presence(true);
     say("subscribed", client.ask(subscribe));
 
+    // Who else is there; from now on events of type `presence` tell who comes and goes.
+    stentor::v1::ClientMessage presence;
+    presence.mutable_presence()->set_channel(channel);
+    say("presence", client.ask(presence));
+
     // JSON, and bytes of our own: clients of Protobuf get both as they are.
     const std::string payloads[] = {R"({"temperature":21.5})", std::string("\x00\xff", 2)};
     for (const std::string& payload : payloads) {

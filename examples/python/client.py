@@ -75,6 +75,8 @@ async def main(url, token, channel):
         who = await client.ask("auth", token=token, client_info=info)
         print("auth", who["user"]["username"])
         print("subscribed", (await client.ask("subscribe", channel=channel))["channel"])
+        there = await client.ask("presence", channel=channel)
+        print("presence", sorted(user["username"] for user in there["users"]))
         # JSON, and bytes of our own: clients of Protobuf get both as they are.
         for payload in (b'{"temperature":21.5}', b"\x00\xff"):
             await client.ask("publish", channel=channel, payload=payload, event="reading")

@@ -158,7 +158,7 @@ impl Attendance {
         if watched {
             room.unwatch(by.home);
         }
-        let Some(user) = room.connections.remove(&by) else { return };
+        let Some(user) = room.connections.remove(&by) else { return self.tidy(channel) };
         let mut waits = None;
         self.change(channel, &user, Some(by), now, |place| {
             place.connections = place.connections.saturating_sub(1);

@@ -14,6 +14,7 @@ use crate::hub::Channel;
 use crate::hub::policy::{Policies, Presence, Queue};
 use crate::protocol::frame::Frame;
 pub use watching::Attended;
+use watching::Watcher;
 
 /// What is put by for one connection in one channel, in bytes; more is lost, and told.
 pub const PARKED_BYTES_MAX: usize = 1 << 20;
@@ -40,8 +41,8 @@ struct Entry {
     /// Whether it is told who is there.
     attended: bool,
     receivers: Vec<ConnectionId>,
-    /// Those of them that want to be told who is there; whether they are yet.
-    watchers: Vec<(ConnectionId, bool)>,
+    /// Those of them that want to be told who is there.
+    watchers: Vec<Watcher>,
     /// Subscribed, but not to be sent anything yet: their reply is still to come.
     waiting: Vec<Waiting>,
     /// How many of those have events put by.
@@ -246,7 +247,7 @@ impl Subscriptions {
         }
         entry.told.retain(|(known, _)| *known != connection);
         let watchers = entry.watchers.len();
-        entry.watchers.retain(|(known, _)| *known != connection);
+        entry.watchers.retain(|watcher| watcher.connection != connection);
         if entry.attended {
             let (channel, watched) = (entry.channel.clone(), entry.watchers.len() < watchers);
             self.attended.push(Attended { channel, connection, came: false, watched });

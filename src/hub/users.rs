@@ -115,16 +115,16 @@ impl<B> UserHomes<B> {
         }
     }
 
-    /// All connections of the user, on whatever loop.
-    #[must_use]
-    pub fn connections(&self, user: &UserId) -> &[Address] {
-        self.homes.get(user).map(|home| home.connections.as_slice()).unwrap_or_default()
-    }
-
     /// Whether the user has a connection anywhere.
     #[must_use]
     pub fn is_here(&self, user: &UserId) -> bool {
         self.homes.get(user).is_some_and(|home| !home.connections.is_empty())
+    }
+
+    /// All connections of the user, on whatever loop.
+    #[must_use]
+    pub fn connections(&self, user: &UserId) -> &[Address] {
+        self.homes.get(user).map(|home| home.connections.as_slice()).unwrap_or_default()
     }
 
     fn forget_idle(&mut self, now: Duration) {

@@ -110,6 +110,7 @@ pub(super) fn bad_name(field: &'static str) -> Fault {
 pub(super) fn login(ask: &mut Ask<'_, '_>, request: &client::Login<'_>) -> Outcome {
     let client = client_info(request.client_info.as_ref())?;
     ask.session_mut()?.announce(client.as_ref(), request.acks);
+    resume::intend(ask, request.resume.as_ref())?;
     ask.session_mut()?.told_of_itself(client.clone());
     resume::intend(ask, request.resume.as_ref())?;
     let account: Box<str> = names::fold(&request.username).into();

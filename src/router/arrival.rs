@@ -7,7 +7,7 @@ use super::ask::{Answer, Ask, Event, Outcome, SignedIn, gone, unexpected};
 use super::resume::Resume;
 use super::session::{Arriving, User, Who};
 use super::words::{Heard, Wish, Word};
-use super::{Router, Timer, executions, tokens};
+use super::{Router, Timer, tokens};
 use crate::auth::Identity;
 use crate::base::id::{ConnectionId, Id, LoopId};
 use crate::base::time::Timestamp;
@@ -159,7 +159,7 @@ pub(super) fn replace_identity(
     if !serves {
         router.stop_serving(cx, id);
     }
-    router.end_forbidden(cx, id, sees_less);
+    router.end_forbidden(cx, id, &before);
 }
 
 /// How long a connection may stay after `now` with a token that ends at `exp`.

@@ -25,13 +25,13 @@ impl Router {
                 user.identity.user
             }
         };
+        session.drop_course();
         let numbers = std::mem::take(&mut session.channels);
         self.local_users.remove(&user, id);
         self.unsubscribe_all(cx, id, numbers);
         self.end_patterns(cx, id);
         if let Some(session) = self.sessions.get_mut(id) {
             session.chosen = 0;
-            session.drop_course();
         }
         self.stop_serving(cx, id);
         let connection = Address { home: cx.here, connection: id };

@@ -285,7 +285,12 @@ impl Router {
     }
 
     /// Nothing came of a request to subscribe: what was subscribed before is as it was.
-    pub(super) fn not_looked(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId, step: &Step) {
+    pub(super) fn not_looked_at(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        step: &Step,
+    ) {
         let Step::Look { channel, new, .. } = step else { return };
         if *new {
             return end(self, cx, id, channel);

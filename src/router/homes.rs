@@ -6,6 +6,7 @@ use super::{Router, Step};
 use crate::base::arena::Key;
 use crate::base::id::LoopId;
 use crate::handler::Context;
+use crate::hub::Channel;
 
 impl Router {
     /// One word of a loop, this one included.
@@ -50,20 +51,17 @@ impl Router {
                 self.hear_event(cx, call, Event::Page(position, page));
             }
             Word::Listening { call, channels } => self.listening(cx, from, call, channels),
-            Word::Unlisten { channels } => {
-                for (channel, generation) in channels {
-                    self.channels.unlisten(&channel, from, generation, now);
-                    self.bus_interest(cx, &channel);
-                }
-            }
+            Word::Unlisten { channels } => self.unlisten(cx, from, channels),
             Word::Publish(publication) => self.publish_for(cx, *publication),
             Word::Published { call, position, duplicate } => {
                 self.hear_event(cx, call, Event::Published(position, duplicate));
             }
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
-            Word::Post(post) => self.hear_post(cx, from, *post),
             Word::Pattern(word) => self.hear_of_pattern(cx, from, *word),
+            Word::Looked(looked) => self.looked(cx, from, *looked),
+            Word::Inbox(parcel) => self.hand_over(cx, &parcel),
+            Word::Broadcast(broadcast) => self.broadcast(cx, *broadcast),
             Word::Written { call, written } => self.written(cx, call, *written),
             Word::Bus { subscribed } => self.bus_subscribed(subscribed),
             Word::Admin(word) => self.hear_admin_word(cx, *word),
@@ -80,12 +78,16 @@ impl Router {
         }
     }
 
-    /// What is for users here.
-    fn hear_post(&mut self, cx: &mut Context<'_, Self>, from: LoopId, post: Post) {
-        match post {
-            Post::Inbox(parcel) => self.hand_over(cx, &parcel),
-            Post::Looked(looked) => self.looked(cx, from, looked),
-            Post::Broadcast(broadcast) => self.broadcast(cx, broadcast),
+    /// Nobody on a loop listens any more.
+    fn unlisten(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        from: LoopId,
+        channels: Vec<(Channel, u64)>,
+    ) {
+        for (channel, generation) in channels {
+            self.channels.unlisten(&channel, from, generation, cx.now.monotonic);
+            self.bus_interest(cx, &channel);
         }
     }
 

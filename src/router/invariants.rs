@@ -1,8 +1,16 @@
 //! What must hold between any two inputs of a loop; asked in debug builds and by the simulator.
 
 use super::Router;
+use crate::hub::Channel;
+use crate::message::presence::WhoIsThere;
 
 impl Router {
+    /// Who is in a channel whose home is this loop, for tests and simulations.
+    #[must_use]
+    pub fn who_is_there(&self, channel: &Channel) -> WhoIsThere {
+        self.attendance.who_is_there(channel)
+    }
+
     /// How many requests wait for something, for tests and simulations.
     #[must_use]
     pub const fn calls(&self) -> usize {

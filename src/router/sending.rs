@@ -64,7 +64,8 @@ pub(super) fn send(ask: &mut Ask<'_, '_>, request: &client::Send<'_>) -> Outcome
     if users.is_empty() {
         return Err(Fault::field("user_ids", "\"user_ids\" names nobody"));
     }
-    let payload = Raw::new(request.payload.as_str())
+    let payload = Payload::of_client(request.payload.clone());
+    let payload = Raw::new(&payload.text())
         .ok_or_else(|| Fault::field("payload", "\"payload\" must be JSON"))?;
     let (by, bounds) = (ask.me()?, ask.router.config.inbox);
     let word = Arc::from(request.event.as_str());
@@ -86,7 +87,7 @@ pub(super) fn broadcast(ask: &mut Ask<'_, '_>, request: &client::Broadcast<'_>) 
         ..json::Event::default()
     };
     let mut draft = ask.cx.draft();
-    json::event_payload(draft.payload(), &head, &Payload::Json(request.payload.clone()));
+    json::event_payload(draft.payload(), &head, &Payload::of_client(request.payload.clone()));
     let own = draft.finish(Opcode::Text);
     let frame = own.share();
     ask.cx.recycle(own);

@@ -277,6 +277,15 @@ impl Session {
         self.rare.as_mut()?.rest.take()
     }
 
+    /// Keeps who is in a channel for the reply to the subscription in progress.
+    pub(super) fn keep_who_is_there(&mut self, who: Box<WhoIsThere>) {
+        self.rare.get_or_insert_default().who_is_there = Some(who);
+    }
+
+    pub(super) fn take_who_is_there(&mut self) -> Option<Box<WhoIsThere>> {
+        self.rare.as_mut()?.who_is_there.take()
+    }
+
     pub(super) fn course(&self) -> Option<&Course> {
         self.rare.as_ref()?.course.as_deref()
     }
@@ -304,15 +313,6 @@ impl Session {
             Who::User(user) => Some(user),
             Who::Nobody | Who::Arriving(..) => None,
         }
-    }
-
-    /// Keeps who is in a channel for the reply to the subscription in progress.
-    pub(super) fn keep_who_is_there(&mut self, who: Box<WhoIsThere>) {
-        self.rare.get_or_insert_default().who_is_there = Some(who);
-    }
-
-    pub(super) fn take_who_is_there(&mut self) -> Option<Box<WhoIsThere>> {
-        self.rare.as_mut()?.who_is_there.take()
     }
 
     pub(super) fn user(&self) -> Option<&User> {

@@ -42,10 +42,10 @@ pub(super) enum Step {
     Execution(executions::Step),
     InboxLog(inbox_log::Step),
     Message(messages::Step),
+    Presence(presence::Step),
     Notification(notifications::Step),
     Sending(sending::Step),
     Sync(sync::Step),
-    Presence(presence::Step),
     Token(tokens::Step),
 }
 
@@ -76,10 +76,10 @@ impl Router {
             Step::Execution(step) => executions::go_on(&mut ask, step, event),
             Step::InboxLog(step) => inbox_log::go_on(&mut ask, step, event),
             Step::Message(step) => messages::go_on(&mut ask, step, event),
+            Step::Presence(step) => presence::go_on(&mut ask, step, event),
             Step::Notification(step) => notifications::go_on(&mut ask, step, event),
             Step::Sending(step) => sending::go_on(&mut ask, step, event),
             Step::Sync(step) => sync::go_on(&mut ask, step, event),
-            Step::Presence(step) => presence::go_on(&mut ask, step, event),
             Step::Token(step) => tokens::go_on(&mut ask, step, event),
         };
         self.conclude(cx, connection, slot, verb.word(), request_id, outcome);
@@ -106,8 +106,8 @@ impl Router {
         match &call.step {
             Some(Step::Arrival(step)) => self.not_arrived(cx, call.connection, step),
             Some(Step::Channel(step)) => self.not_subscribed(cx, call.connection, step),
-            Some(Step::Execution(step)) => self.not_looked(cx, call.connection, step),
             Some(Step::Presence(step)) => self.not_watched(cx, call.connection, step),
+            Some(Step::Execution(step)) => self.not_looked_at(cx, call.connection, step),
             _ => {}
         }
         let request_id = call.request_id.as_deref();

@@ -7,6 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use job::chat_of;
+pub use job::{Done, Finished, Job, PasswordTask};
+pub use parcel::{Broadcast, Looked, Parcel};
+
 pub use super::presence::words::{Attendance, Telling, Visit};
 pub use super::revoked::Revoked;
 use crate::base::arena::Key;
@@ -19,9 +23,6 @@ use crate::protocol::frame::Frame;
 use crate::router::admin::words::AdminWord;
 use crate::router::{calls::words::CallWord, channels::PatternWord};
 use crate::store::Written;
-pub(super) use job::chat_of;
-pub use job::{Done, Finished, Job, PasswordTask};
-pub use parcel::{Broadcast, Looked, Parcel, Post};
 
 pub use super::work::{commit, hash, look_up};
 
@@ -199,10 +200,14 @@ pub enum Word {
     Ephemeral(Box<Delivery>),
     /// From the home of a channel: for the subscribers.
     Deliver(Box<Delivery>),
-    /// For users here.
-    Post(Box<Post>),
     /// Of patterns.
     Pattern(Box<PatternWord>),
+    /// From the home of a user: for the user's connections.
+    Inbox(Box<Parcel>),
+    /// From the home of an execution's channel: this loop listens now, and it stands so.
+    Looked(Box<Looked>),
+    /// To every loop: for everybody there.
+    Broadcast(Box<Broadcast>),
     /// From the home of a chat: what came of a write.
     Written {
         /// Who waits.

@@ -125,6 +125,9 @@ fn cpp() {
     assert!(line(&said, "subscribed ").contains("\"channel\":\"public:hub\""));
     assert!(line(&said, "heartbeat ").contains("server_time"));
     assert_eq!(line(&said, "refused "), "no_worker");
+    let there = line(&said, "presence ");
+    let is_there = |name| there.contains(&format!("\"username\":\"{name}\""));
+    assert!(is_there("hub") && is_there("panel"), "{there}");
     assert_eq!(line(&said, "event reading public:hub 1 "), "from panel: {\"temperature\":21.5}");
     let bytes = b"event reading public:hub 2 from panel: \0\xff\n";
     assert!(output.stdout.windows(bytes.len()).any(|part| part == bytes), "bytes as they were");
@@ -161,6 +164,7 @@ fn python() {
     let said = lines(&run(command.env("PYTHONPATH", &generated)));
     assert!(line(&said, "hello ").starts_with("stentor/"));
     assert_eq!(line(&said, "auth "), "script");
+    assert_eq!(line(&said, "presence "), "['backend', 'hub', 'script']");
     let event = "event reading public:hub from script ";
     assert_eq!(line(&said, event), "b'{\"temperature\":21.5}'");
     assert!(said.contains(&format!("{event}b'\\x00\\xff'")), "{said:#?}");

@@ -238,7 +238,7 @@ fn who_is_cut_off_misses_nothing_or_is_told() {
     }
     assert!(visits > 2, "it was cut off");
     let lost: Vec<_> = subscriber.channels.iter().map(|(name, seen)| (*name, seen.lost)).collect();
-    println!("{events} events, {visits} visits, told to be lost: {lost:?}");
+    eprintln!("{events} events, {visits} visits, told to be lost: {lost:?}");
     assert_eq!(subscriber.channels["log:r"].lost, 0);
 }
 

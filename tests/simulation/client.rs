@@ -104,6 +104,8 @@ pub(crate) struct Subscription {
     pub(crate) last: u64,
     /// Our own that will not come.
     pub(crate) silent: BTreeSet<u64>,
+    /// Who is there, where that is told.
+    pub(crate) present: Option<BTreeSet<String>>,
 }
 
 #[derive(Default)]

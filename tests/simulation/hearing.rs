@@ -22,7 +22,48 @@ impl World {
         }
         match channel.strip_prefix("room:") {
             Some(chat) => self.room_event(c, chat, word, value),
+            None if word == "presence" => self.presence_event(c, channel, value),
             None => self.channel_event(c, channel, value),
+        }
+    }
+
+    /// I11: who comes was not there, who goes was, by what this client was told before.
+    fn presence_event(&mut self, c: usize, channel: &str, value: &Value) {
+        self.model.checked(Law::I11);
+        let (user, change) = (&value["payload"]["user_id"], &value["payload"]["change"]);
+        let user = user.as_str().unwrap_or_default().to_owned();
+        let subscription = self.clients[c].subscriptions.get_mut(channel);
+        let present = subscription.and_then(|subscription| subscription.present.as_mut());
+        let fits = present.is_some_and(|present| match change.as_str() {
+            Some("join") => present.insert(user),
+            Some("leave") => present.remove(&user),
+            _ => false,
+        });
+        if !fits {
+            self.model.violation(Law::I11, &format!("client {c}: {value}"));
+        }
+    }
+
+    /// I11: whoever watches a channel knows who is there when nothing happens any more.
+    pub(crate) fn watchers_know(&mut self) {
+        let mut broken = Vec::new();
+        for (c, client) in self.clients.iter().enumerate() {
+            for (channel, subscription) in &client.subscriptions {
+                let Some(known) = &subscription.present else { continue };
+                let there = self.server.who_is_there(channel);
+                let subscribed = self.clients.iter().filter(|other| {
+                    other.period.is_some() && other.subscriptions.contains_key(channel)
+                });
+                let users = subscribed.filter_map(|other| other.period.as_ref());
+                let missing = users.into_iter().any(|period| !known.contains(&period.user));
+                if *known != there || missing {
+                    broken.push(format!("client {c} in {channel} knows {known:?} of {there:?}"));
+                }
+            }
+        }
+        self.model.checked(Law::I11);
+        for what in broken {
+            self.model.violation(Law::I11, &what);
         }
     }
 
@@ -97,17 +138,23 @@ impl World {
     ) {
         let epoch = data["epoch"].as_str().unwrap_or_default().to_owned();
         let last = data["offset"].as_u64().unwrap_or_default();
+        let user = |user: &Value| user["user_id"].as_str().unwrap_or_default().to_owned();
+        let users = data["presence"]["users"].as_array();
+        let present = users.map(|users| users.iter().map(user).collect());
         if let Some(since) = since {
             self.missed(&channel, since, (last, &epoch), data);
             let subscription = self.clients[c].subscriptions.entry(channel).or_default();
+            subscription.present.clone_from(&present);
             if subscription.epoch != epoch {
                 subscription.silent.clear();
             }
             subscription.silent.retain(|offset| *offset > last);
             (subscription.epoch, subscription.last) = (epoch, last);
+            subscription.present = present;
             return;
         }
         let subscription = self.clients[c].subscriptions.entry(channel.clone()).or_default();
+        subscription.present.clone_from(&present);
         if subscription.epoch == epoch {
             subscription.pass_silent();
             if subscription.last != last {
@@ -116,7 +163,7 @@ impl World {
             }
             return;
         }
-        *subscription = Subscription { epoch, last, ..Subscription::default() };
+        *subscription = Subscription { epoch, last, present, ..Subscription::default() };
     }
 
     /// What was missed is told whole, or it is told that some of it is missing, which is so.

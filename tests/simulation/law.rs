@@ -1,7 +1,6 @@
 //! The laws by name. I1 to I12 are those of a consistency checker; the others are of this server.
 //!
-//! Limit: I5 is with `since` of channels in memory, without `resume`; I11 (presence is the truth) is
-//! not there.
+//! Limit: I5 is with `since` of channels in memory, without `resume`; I11 is without statuses.
 
 macro_rules! laws {
     ($($name:ident = $words:literal;)*) => {
@@ -27,6 +26,7 @@ laws! {
     I8 = "I8 recency: a read asked for after an ack contains it";
     I9 = "I9 monotonic reads: what a client has seen, it goes on seeing, across connections";
     I10 = "I10 authorisation: nothing is delivered to who is no member, no subscriber, or revoked";
+    I11 = "I11 presence: who watches a channel knows who is there, by the reply and what is told after it";
     I12 = "I12 residue: connections, state, calls and timers are back to none; nothing panicked";
     Replies = "Replies: one for each request, in the order of requests, with its id";
     Shape = "Shape: one object per line and frame, hello first, nothing after the goodbye";

@@ -35,6 +35,8 @@ planted! {
     DeliveryLost: I5;
     /// Now and then a delivery comes twice.
     DeliveryRepeated: I5;
+    /// Now and then a change of who is there is lost between loops.
+    PresenceLost: I11;
     /// Words between loops overtake each other.
     WordsOvertake: I5;
     /// Who caused an event gets it.

@@ -1,6 +1,6 @@
 //! The node: its engines, its one writer, its readers, its words between loops; crash and restart.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +8,9 @@ use stentor::auth::jwt::Jwt;
 use stentor::base::id::{Address, ConnectionId, LoopId};
 use stentor::engine::{Accepted, Engine, Input, Output, Outputs};
 use stentor::handler::{Close, Peer};
+use stentor::hub::Channel;
 use stentor::hub::homes::Homes;
-use stentor::router::words::{Job, Word, hash, look_up};
+use stentor::router::words::{Attendance, Job, Word, hash, look_up};
 use stentor::router::{Done, Router};
 use stentor::store::memory::MemoryStore;
 use stentor::store::{Read, Store};
@@ -78,6 +79,15 @@ impl Server {
 
     pub(crate) fn engines(&self) -> &[Engine<Router>] {
         &self.engines
+    }
+
+    /// Who is in a channel, as its home has it.
+    pub(crate) fn who_is_there(&self, channel: &str) -> BTreeSet<String> {
+        let Some(channel) = Channel::parse(channel) else { return BTreeSet::new() };
+        let home = usize::from(self.homes.of_channel(&channel).0);
+        let Some(engine) = self.engines.get(home) else { return BTreeSet::new() };
+        let there = engine.handler().who_is_there(&channel);
+        there.users.iter().map(|user| user.user_id.as_str().to_owned()).collect()
     }
 
     pub(crate) const fn is_up(&self) -> bool {
@@ -311,6 +321,15 @@ impl World {
                 }
                 Some(Planted::RemovalSkipped) => delivery.left = None,
                 _ => {}
+            }
+        }
+        if self.plan.planted == Some(Planted::PresenceLost)
+            && let Word::Attendance(word) = &message
+            && matches!(**word, Attendance::Told { .. })
+        {
+            self.server.deliveries += 1;
+            if self.server.deliveries.is_multiple_of(7) {
+                return;
             }
         }
         self.schedule_at(at, Event::Word(from, to, message));

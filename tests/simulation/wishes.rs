@@ -154,7 +154,9 @@ impl World {
 
     /// From where it is, or was left by another connection, or from now on.
     fn subscribe(&mut self, c: usize, channel: String) -> Wish {
-        let mut wish = json!({"type": "subscribe", "channel": channel});
+        // In one of them nobody wants to know who is there.
+        let presence = channel != "public:2";
+        let mut wish = json!({"type": "subscribe", "channel": channel, "presence": presence});
         let client = &self.clients[c];
         let stands = client.subscriptions.get(&channel).map(|s| (s.last, s.epoch.clone()));
         let since = stands.or_else(|| client.places.get(&channel).cloned());

@@ -82,6 +82,8 @@ const HEAL_MAX: Duration = Duration::from_secs(60);
 const HEAL_GUARDED_MAX: Duration = Duration::from_secs(900);
 /// How long until nothing is on its way, and how long after the last connection a timer may run.
 const REST_MAX: Duration = Duration::from_secs(1200);
+/// Longer than what is told late.
+const CALM: Duration = Duration::from_secs(2);
 /// How much may happen in one run; usually some thousand things do.
 const STEPS_MAX: u64 = 200_000;
 const LEAVE_MAX: Duration = Duration::from_secs(1200);
@@ -159,6 +161,8 @@ impl World {
         }
         self.convalesce();
         if self.model.violations.is_empty() {
+            self.calm();
+            self.watchers_know();
             self.everybody_has_everything();
             self.leave();
         }
@@ -216,6 +220,14 @@ impl World {
             self.trace.note(self.now.monotonic, ("fault", fault as usize), b"");
         }
         struck
+    }
+
+    /// What is due comes, so that everybody has been told what there is to tell.
+    fn calm(&mut self) {
+        let end = self.now.monotonic + CALM;
+        while self.next().is_some_and(|(at, _)| at <= end) && self.model.violations.is_empty() {
+            self.step();
+        }
     }
 
     fn leave(&mut self) {

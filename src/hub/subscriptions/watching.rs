@@ -1,5 +1,7 @@
 //! Subscriptions in channels that tell who is there: which began and ended, and which of them want to
 //! be told.
+//!
+//! Law: what a watcher is told goes on from what its reply says, and comes after it.
 
 use super::Subscriptions;
 use crate::base::id::ConnectionId;
@@ -32,16 +34,16 @@ impl Subscriptions {
     }
 
     /// A subscription wants to be told who is there, or not any more; whether that is new. It is told
-    /// from [`begin_telling`](Self::begin_telling) on.
+    /// nothing before [`put_news_by`](Self::put_news_by).
     pub fn watch(&mut self, number: u32, connection: ConnectionId, wants: bool) -> bool {
         let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return false };
-        let at = entry.watchers.iter().position(|(known, _)| *known == connection);
+        let at = entry.watchers.iter().position(|watcher| watcher.connection == connection);
         match (at, wants) {
-            (None, true) => entry.watchers.push((connection, false)),
+            (None, true) => entry.watchers.push(Watcher { connection, telling: Telling::Asked }),
             (Some(at), false) => drop(entry.watchers.swap_remove(at)),
             (Some(at), true) => {
                 // Anew: it is told again when it knows who is there.
-                entry.watchers[at].1 = false;
+                entry.watchers[at].telling = Telling::Asked;
                 return false;
             }
             (None, false) => return false,
@@ -49,30 +51,68 @@ impl Subscriptions {
         true
     }
 
-    /// It has been told who is there now.
-    pub fn begin_telling(&mut self, number: u32, connection: ConnectionId) {
-        let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return };
-        let mut watchers = entry.watchers.iter_mut();
-        if let Some(watcher) = watchers.find(|(known, _)| *known == connection) {
-            watcher.1 = true;
+    fn watcher(&mut self, number: u32, connection: ConnectionId) -> Option<&mut Watcher> {
+        let entry = self.entries.get_mut(number as usize)?.as_mut()?;
+        entry.watchers.iter_mut().find(|watcher| watcher.connection == connection)
+    }
+
+    /// The reply will say who is there: what is told from now on follows it.
+    pub fn put_news_by(&mut self, number: u32, connection: ConnectionId) {
+        if let Some(watcher) = self.watcher(number, connection) {
+            watcher.telling = Telling::PutBy(Vec::new());
         }
     }
 
-    /// Puts an event by for one connection, if what comes is put by for it.
-    pub fn put_by_for(&mut self, number: u32, connection: ConnectionId, frame: &Frame) -> bool {
-        let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return false };
-        let mut waiting = entry.waiting.iter_mut();
-        let found = waiting.find(|waiting| waiting.connection == connection);
-        let Some(parked) = found.and_then(|waiting| waiting.parked.as_mut()) else { return false };
-        parked.put_by(0, frame);
-        true
+    /// The reply goes out. Gives what follows it; more is told at once.
+    pub fn tell_news(&mut self, number: u32, connection: ConnectionId) -> Vec<Frame> {
+        let Some(watcher) = self.watcher(number, connection) else { return Vec::new() };
+        match std::mem::replace(&mut watcher.telling, Telling::Told) {
+            Telling::PutBy(frames) => frames,
+            Telling::Told => Vec::new(),
+            // Its answer is still to come, for another request.
+            Telling::Asked => {
+                watcher.telling = Telling::Asked;
+                Vec::new()
+            }
+        }
     }
 
-    /// The connections that are told who is in the channel of this number.
-    #[must_use]
-    pub fn watchers(&self, number: u32) -> Vec<ConnectionId> {
-        let entry = self.entries.get(number as usize).and_then(Option::as_ref);
-        let watchers = entry.map(|entry| &*entry.watchers).unwrap_or_default();
-        watchers.iter().filter(|(_, told)| *told).map(|(connection, _)| *connection).collect()
+    /// Who is in the channel of this number has changed, but for `except`. Gives the connections that
+    /// are told now.
+    pub fn hear_news(
+        &mut self,
+        number: u32,
+        frame: &Frame,
+        except: Option<ConnectionId>,
+    ) -> Vec<ConnectionId> {
+        let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return Vec::new() };
+        let mut now = Vec::new();
+        let others = entry.watchers.iter_mut().filter(|one| Some(one.connection) != except);
+        for watcher in others {
+            match &mut watcher.telling {
+                Telling::Asked => {}
+                Telling::PutBy(frames) => frames.push(frame.clone()),
+                Telling::Told => now.push(watcher.connection),
+            }
+        }
+        now
     }
+}
+
+/// A connection that wants to be told who is there.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    pub(super) connection: ConnectionId,
+    telling: Telling,
+}
+
+/// How far it is.
+#[derive(Debug)]
+enum Telling {
+    /// It does not know who is there.
+    Asked,
+    /// Its reply will say; what came since follows that.
+    PutBy(Vec<Frame>),
+    /// It is told at once.
+    Told,
 }

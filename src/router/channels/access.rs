@@ -12,6 +12,7 @@ use crate::hub::{AsChannel, Channel, ChannelRef};
 use crate::message::fault::{Code, Fault};
 use crate::router::Router;
 use crate::router::ask::Ask;
+use crate::router::executions;
 
 /// Whether this user may hear what is said in a channel; `is_member` knows of chats.
 pub(in crate::router) fn may_hear(
@@ -97,7 +98,7 @@ impl Router {
         &mut self,
         cx: &mut Context<'_, Self>,
         id: ConnectionId,
-        sees_less: bool,
+        before: &Identity,
     ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(identity) = session.user().map(|user| user.identity.clone()) else { return };
@@ -106,7 +107,9 @@ impl Router {
             // Who is a member of a chat is so with any token.
             Some(Channel::Room(_)) | None => true,
             // Of which team an execution is, is not known here.
-            Some(channel) if crate::router::executions::is_of(channel) => !sees_less,
+            Some(channel) if executions::is_of(channel) => {
+                !executions::sees_less(before, &identity)
+            }
             Some(channel) => may_hear(policies, &identity, channel.as_channel(), || true),
         };
         let (kept, lost): (Vec<u32>, Vec<u32>) = session.channels.iter().partition(|n| stays(n));

@@ -263,11 +263,16 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
 pub(super) fn stand(ask: &mut Ask<'_, '_>, channel: &Channel, offset: u64) {
     let id = ask.connection;
     let Some(number) = ask.router.subscriptions.number(channel) else { return };
-    ask.router.settle(ask.cx, id, number);
-    let Some(parked) = ask.router.subscriptions.release(number, id) else { return };
-    let missed = ask.router.unpark(id, number, *parked, offset);
+    let router = &mut *ask.router;
+    router.settle(ask.cx, id, number);
+    let parked = router.subscriptions.release(number, id);
+    let mut missed =
+        parked.map(|parked| router.unpark(id, number, *parked, offset)).unwrap_or_default();
+    let tag = Tag { channel: number, offset: 0, class: router.class(number) };
+    let news = router.subscriptions.tell_news(number, id);
+    missed.extend(news.into_iter().map(|frame| (tag, frame)));
     if !missed.is_empty() {
-        ask.router.after_reply = Some(After::Missed(id, missed));
+        router.after_reply = Some(After::Missed(id, missed));
     }
 }
 
@@ -309,6 +314,7 @@ impl Router {
                 return;
             }
         };
+        self.unwatch(cx, id, channel);
         let Some(number) = self.subscriptions.number(channel) else { return };
         if let Some(parked) = self.subscriptions.release(number, id) {
             let missed = self.unpark(id, number, *parked, 0);

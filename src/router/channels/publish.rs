@@ -161,8 +161,9 @@ impl Router {
         let (at, name) = (Timestamp(cx.now.unix_ms), name_of(channel));
         let mut own = encode_said(cx, &name, said, (position.offset, &position.epoch), at);
         let kept = place.publish(&mut own, mark);
+        let frame = self.placed(cx, own, kept);
         self.published_at(cx, channel, position.offset, said.sender);
-        Ok((position, self.placed(cx, own, kept)))
+        Ok((position, frame))
     }
 
     /// A publication has its place and may be remembered.

@@ -90,12 +90,7 @@ pub(super) fn wants(ask: &mut Ask<'_, '_>, channel: &Channel, wants: Option<bool
     if wants == Some(true) {
         return true;
     }
-    let number = ask.router.subscriptions.number(channel);
-    if number.is_some_and(|number| ask.router.subscriptions.watch(number, id, false)) {
-        let home = ask.router.homes.of_channel(channel);
-        let word = Attendance::Unwatch(channel.clone());
-        ask.cx.tell(home, Word::Attendance(Box::new(word)));
-    }
+    ask.router.unwatch(ask.cx, id, channel);
     false
 }
 
@@ -135,7 +130,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         (Step::Asked, Event::WhoIsThere(who)) => ask.ok(&who),
         (Step::Watch { channel, new, since }, Event::WhoIsThere(who)) => {
             if let Some(number) = ask.router.subscriptions.number(&channel) {
-                ask.router.subscriptions.begin_telling(number, ask.connection);
+                ask.router.subscriptions.put_news_by(number, ask.connection);
             }
             ask.session_mut()?.keep_who_is_there(who);
             channels::stand_there(ask, channel, new, since)
@@ -156,6 +151,20 @@ impl Router {
         if let Step::Watch { channel, new, since } = step {
             let (channel, new, since) = (channel.clone(), *new, since.clone());
             self.not_subscribed(cx, id, &channels::Step::Subscribe { channel, new, since });
+        }
+    }
+
+    /// A subscription is told no more who is there.
+    pub(super) fn unwatch(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        channel: &Channel,
+    ) {
+        let number = self.subscriptions.number(channel);
+        if number.is_some_and(|number| self.subscriptions.watch(number, id, false)) {
+            let word = Attendance::Unwatch(channel.clone());
+            cx.tell(self.homes.of_channel(channel), Word::Attendance(Box::new(word)));
         }
     }
 
@@ -351,18 +360,12 @@ impl Router {
     /// Hands what is told to those connections of this loop that want it.
     fn told(&mut self, cx: &mut Context<'_, Self>, channel: &Channel, frames: Vec<Telling>) {
         let Some(number) = self.subscriptions.number(channel) else { return };
-        let (here, watchers) = (cx.here, self.subscriptions.watchers(number));
+        let here = cx.here;
         let tag = Tag { channel: number, offset: 0, class: self.class(number) };
         for (frame, except) in frames {
             let except =
                 except.filter(|except| except.home == here).map(|except| except.connection);
-            let mut receivers = Vec::with_capacity(watchers.len());
-            for &watcher in watchers.iter().filter(|watcher| Some(**watcher) != except) {
-                // What comes before the reply of a subscription follows it.
-                if !self.subscriptions.put_by_for(number, watcher, &frame) {
-                    receivers.push(watcher);
-                }
-            }
+            let receivers = self.subscriptions.hear_news(number, &frame, except);
             self.metrics.deliveries.add(receivers.len() as u64);
             cx.broadcast(&receivers, None, frame, tag);
         }

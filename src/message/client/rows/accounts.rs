@@ -14,7 +14,7 @@ macro_rules! account_rows {
         display_name: optional text = 3;
         /// What the client says of itself.
         client_info: optional client_info = 4;
-        /// Where each channel was left: `{channel:{offset,epoch}}`.
+        /// Where each channel was left: `{channel:{offset,epoch}}`; `resumed` leaves out what may not be heard.
         resume: optional json = 5;
         /// Whether only `event_ack` moves the cursor of the inbox.
         acks: optional boolean = 6;
@@ -29,7 +29,7 @@ macro_rules! account_rows {
         password: secret = 2;
         /// What the client says of itself.
         client_info: optional client_info = 3;
-        /// Where each channel was left: `{channel:{offset,epoch}}`.
+        /// Where each channel was left: `{channel:{offset,epoch}}`; `resumed` leaves out what may not be heard.
         resume: optional json = 4;
         /// Whether only `event_ack` moves the cursor of the inbox.
         acks: optional boolean = 5;
@@ -42,7 +42,7 @@ macro_rules! account_rows {
         token: secret = 1;
         /// What the client says of itself.
         client_info: optional client_info = 2;
-        /// Where each channel was left: `{channel:{offset,epoch}}`.
+        /// Where each channel was left: `{channel:{offset,epoch}}`; `resumed` leaves out what may not be heard.
         resume: optional json = 3;
         /// Whether only `event_ack` moves the cursor of the inbox.
         acks: optional boolean = 4;

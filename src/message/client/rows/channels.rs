@@ -6,7 +6,7 @@ macro_rules! channel_rows {
     /// Subscribes to a channel, from a position when one is given.
     Subscribe<'a> "subscribe" = 38, User, Barrier, Request,
     r#"{"type":"subscribe","channel":"public:lobby"}"# => "channel, offset, epoch, recovered?, events[event], more, state?, presence?{count, users[present]}" {
-        /// 1–128 of `A-Za-z0-9._:-`.
+        /// 1–128 of `A-Za-z0-9._:-`; for services and admins also all of a namespace, as `room:*`.
         channel: text = 1;
         /// What was seen last: the events after it are returned.
         since: optional position = 2;

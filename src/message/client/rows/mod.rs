@@ -39,6 +39,5 @@ use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
 
 account_rows! {
-    chat_rows message_rows basic_rows channel_rows presence_rows inbox_rows execution_rows call_rows
-    admin_rows verbs; 'a;
+    chat_rows message_rows basic_rows channel_rows presence_rows inbox_rows execution_rows call_rows admin_rows verbs; 'a;
 }
