@@ -155,7 +155,6 @@ pub(super) fn replace_identity(
     let serves = identity.role.serves();
     let before = std::mem::replace(&mut user.identity, identity);
     user.set_display_name(profile.display_name);
-    let sees_less = executions::sees_less(&before, &user.identity);
     if !serves {
         router.stop_serving(cx, id);
     }
