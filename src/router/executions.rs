@@ -13,7 +13,7 @@ use super::Router;
 use super::ask::{Ask, Event, Outcome, gone, not_found, unexpected};
 use super::channels::{end, enter, forbidden, stand};
 use super::dispatch::too_long;
-use super::words::{CallRef, Looked, Publication, Word};
+use super::words::{CallRef, Looked, Post, Publication, Word};
 use crate::auth::Identity;
 use crate::base::id::{Address, ConnectionId, LoopId};
 use crate::handler::Context;
@@ -257,7 +257,7 @@ impl Router {
                 let execution = execution.clone().map(Box::new);
                 let key = call.key;
                 let looked = Looked { call: key, channel, generation, position, execution };
-                cx.tell(call.home, Word::Looked(Box::new(looked)));
+                cx.tell(call.home, Word::Post(Box::new(Post::Looked(looked))));
                 false
             }
             ExecutionWritten::Updated { execution, by: sender } => {

@@ -1,7 +1,7 @@
 //! What other loops say: the home of users, accounts and channels answers, the others listen.
 
 use super::ask::Event;
-use super::words::{Heard, Wish, Word};
+use super::words::{Heard, Post, Wish, Word};
 use super::{Router, Step};
 use crate::base::arena::Key;
 use crate::base::id::LoopId;
@@ -59,9 +59,7 @@ impl Router {
             Word::Ephemeral(delivery) => self.publish_ephemeral(cx, &delivery),
             Word::Deliver(delivery) => self.deliver(cx, *delivery),
             Word::Pattern(word) => self.hear_of_pattern(cx, from, *word),
-            Word::Looked(looked) => self.looked(cx, from, *looked),
-            Word::Inbox(parcel) => self.hand_over(cx, &parcel),
-            Word::Broadcast(broadcast) => self.broadcast(cx, *broadcast),
+            Word::Post(post) => self.hear_post(cx, from, *post),
             Word::Written { call, written } => self.written(cx, call, *written),
             Word::Bus { subscribed } => self.bus_subscribed(subscribed),
             Word::Admin(word) => self.hear_admin_word(cx, *word),
@@ -88,6 +86,15 @@ impl Router {
         for (channel, generation) in channels {
             self.channels.unlisten(&channel, from, generation, cx.now.monotonic);
             self.bus_interest(cx, &channel);
+        }
+    }
+
+    /// What is for users here.
+    fn hear_post(&mut self, cx: &mut Context<'_, Self>, from: LoopId, post: Post) {
+        match post {
+            Post::Inbox(parcel) => self.hand_over(cx, &parcel),
+            Post::Looked(looked) => self.looked(cx, from, looked),
+            Post::Broadcast(broadcast) => self.broadcast(cx, broadcast),
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::ask::Event;
 use super::session::Session;
-use super::words::{CallRef, Job, Parcel, Word};
+use super::words::{CallRef, Job, Parcel, Post, Word};
 use super::{Call, Router, Step, Timer};
 use crate::base::arena::Key;
 use crate::base::id::{Address, ConnectionId, LoopId, UserId};
@@ -187,7 +187,7 @@ impl Router {
                 if to == cx.here {
                     self.hand_over(cx, &parcel);
                 } else {
-                    cx.tell(to, Word::Inbox(Box::new(parcel.clone())));
+                    cx.tell(to, Word::Post(Box::new(Post::Inbox(parcel.clone()))));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ask::{Ask, Event, Outcome, not_found, unexpected};
-use super::words::{Broadcast, Word};
+use super::words::{Broadcast, Post, Word};
 use super::{Router, chats};
 use crate::base::id::{Address, ConnectionId, UserId};
 use crate::base::time::Timestamp;
@@ -93,7 +93,7 @@ pub(super) fn broadcast(ask: &mut Ask<'_, '_>, request: &client::Broadcast<'_>) 
     ask.cx.recycle(own);
     let broadcast = Broadcast { frame, exclude, except };
     ask.router.metrics.broadcasts.add(1);
-    ask.router.tell_all(ask.cx, || Word::Broadcast(Box::new(broadcast.clone())));
+    ask.router.tell_all(ask.cx, || Word::Post(Box::new(Post::Broadcast(broadcast.clone()))));
     ask.ok_empty()
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub(super) use job::chat_of;
 pub use job::{Done, Finished, Job, PasswordTask};
-pub use parcel::{Broadcast, Looked, Parcel};
+pub use parcel::{Broadcast, Looked, Parcel, Post};
 
 pub use super::presence::words::{Attendance, Telling, Visit};
 pub use super::revoked::Revoked;
@@ -202,12 +202,8 @@ pub enum Word {
     Deliver(Box<Delivery>),
     /// Of patterns.
     Pattern(Box<PatternWord>),
-    /// From the home of a user: for the user's connections.
-    Inbox(Box<Parcel>),
-    /// From the home of an execution's channel: this loop listens now, and it stands so.
-    Looked(Box<Looked>),
-    /// To every loop: for everybody there.
-    Broadcast(Box<Broadcast>),
+    /// For users here.
+    Post(Box<Post>),
     /// From the home of a chat: what came of a write.
     Written {
         /// Who waits.

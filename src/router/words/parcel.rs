@@ -8,6 +8,17 @@ use crate::hub::channels::Position;
 use crate::message::execution::Execution;
 use crate::protocol::frame::Frame;
 
+/// One of these.
+#[derive(Clone, Debug)]
+pub enum Post {
+    /// From the home of a user: for the user's connections.
+    Inbox(Parcel),
+    /// From the home of an execution's channel: this loop listens now, and it stands so.
+    Looked(Looked),
+    /// To every loop: for everybody there.
+    Broadcast(Broadcast),
+}
+
 /// An event of an inbox on its way to the connections of its user on one loop.
 #[derive(Clone, Debug)]
 pub struct Parcel {
