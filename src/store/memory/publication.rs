@@ -47,10 +47,12 @@ impl State {
         let sender = self.user(&new.sender)?.profile.card();
         let stamp = self.stamp;
         let line = self.lines.entry(Arc::clone(&new.channel)).or_default();
-        line.trim(line.first(new.keep, stamp.0));
+        let oldest = line.first(new.keep, stamp.0);
         let channel = Arc::clone(&new.channel);
         let name = new.client_id.clone().map(|client_id| (new.sender.clone(), client_id));
-        if let Some(first) = name.as_ref().and_then(|name| line.named.get(name)) {
+        let known = name.as_ref().and_then(|name| line.named.get(name));
+        // A repeat forgets nothing: only what is added does.
+        if let Some(first) = known.filter(|first| **first >= oldest) {
             return Ok(Written::Published { channel, offset: *first, publication: None });
         }
         line.top += 1;
