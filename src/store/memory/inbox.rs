@@ -1,6 +1,6 @@
 //! Inboxes, their cursors, and notifications in memory.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::super::inbox::{
@@ -13,6 +13,15 @@ use crate::base::time::Timestamp;
 use crate::message::inbox::{InboxEvent, Marked, NOTIFICATION, NOTIFICATION_READ, Notification};
 use crate::message::record::{Raw, UserCard};
 
+/// How far a device is, and when that was last written. Most users have one: a list of them is a tenth
+/// of a tree.
+#[derive(Clone, Debug)]
+struct Device {
+    name: Arc<str>,
+    offset: u64,
+    at: Timestamp,
+}
+
 /// What is kept for one user.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inbox {
@@ -20,8 +29,7 @@ pub(super) struct Inbox {
     top: u64,
     /// Ascending, without holes; the newest has offset `top`.
     events: VecDeque<InboxEvent>,
-    /// How far each device is, and when that was last written.
-    devices: BTreeMap<Arc<str>, (u64, Timestamp)>,
+    devices: Vec<Device>,
     /// In the order in which they came.
     notifications: VecDeque<Notification>,
 }
@@ -43,13 +51,29 @@ impl Inbox {
     }
 
     fn set_device(&mut self, device: &Arc<str>, offset: u64, stamp: Timestamp, bounds: Bounds) {
-        self.devices.insert(Arc::clone(device), (offset, stamp));
-        while self.devices.len() > (bounds.devices as usize).max(1) {
-            let others = self.devices.iter().filter(|(name, _)| *name != device);
-            let idle = others.min_by_key(|(name, (_, at))| (*at, Arc::clone(name)));
-            let Some(idle) = idle.map(|(name, _)| Arc::clone(name)) else { return };
-            self.devices.remove(&idle);
+        match self.devices.iter_mut().find(|known| known.name == *device) {
+            Some(known) => (known.offset, known.at) = (offset, stamp),
+            None => {
+                self.devices.reserve_exact(1);
+                self.devices.push(Device { name: Arc::clone(device), offset, at: stamp });
+            }
         }
+        while self.devices.len() > (bounds.devices as usize).max(1) {
+            let others = self.devices.iter().enumerate().filter(|(_, one)| one.name != *device);
+            let idle = others.min_by_key(|(_, one)| (one.at, Arc::clone(&one.name)));
+            let Some(idle) = idle.map(|(place, _)| place) else { return };
+            self.devices.remove(idle);
+        }
+    }
+
+    /// Where a device is, if it is known.
+    fn device(&self, name: &str) -> Option<u64> {
+        self.devices.iter().find(|known| *known.name == *name).map(|known| known.offset)
+    }
+
+    /// Where the furthest device is.
+    fn furthest(&self) -> Option<u64> {
+        self.devices.iter().map(|known| known.offset).max()
     }
 
     /// Notifications made since, newest first.
@@ -94,8 +118,8 @@ impl State {
             InboxWrite::Open { user, device, bounds } => {
                 let stamp = self.stamp;
                 let inbox = &mut self.users.get_mut(user).ok_or(Refusal::NoUser)?.inbox;
-                if !inbox.devices.contains_key(device) {
-                    let furthest = inbox.devices.values().map(|(offset, _)| *offset).max();
+                if inbox.device(device).is_none() {
+                    let furthest = inbox.furthest();
                     inbox.set_device(device, furthest.unwrap_or(0), stamp, *bounds);
                 }
                 InboxWritten::Moved
@@ -178,7 +202,7 @@ impl State {
     fn move_cursor(&mut self, cursor: &Cursor, bounds: Bounds) {
         let stamp = self.stamp;
         let Some(user) = self.users.get_mut(&cursor.user) else { return };
-        let known = user.inbox.devices.get(&cursor.device).map_or(0, |(offset, _)| *offset);
+        let known = user.inbox.device(&cursor.device).unwrap_or(0);
         let offset = cursor.offset.min(user.inbox.top).max(known);
         user.inbox.set_device(&cursor.device, offset, stamp, bounds);
     }
@@ -186,10 +210,8 @@ impl State {
     /// Where a device stands.
     pub(super) fn place(&self, user: &UserId, device: &Arc<str>) -> Place {
         let Some(user) = self.users.get(user) else { return Place::default() };
-        let devices = &user.inbox.devices;
-        let own = devices.get(device).map(|(offset, _)| *offset);
-        let furthest = || devices.values().map(|(offset, _)| *offset).max().unwrap_or(0);
-        let cursor = own.unwrap_or_else(furthest);
+        let own = user.inbox.device(device);
+        let cursor = own.or_else(|| user.inbox.furthest()).unwrap_or(0);
         Place { cursor, known: own.is_some(), top: user.inbox.top }
     }
 
