@@ -1,6 +1,7 @@
 //! A request in the hands of its handler: what it may look at, how it answers, how it waits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -42,7 +43,7 @@ pub(super) enum Event {
     Found(Found),
     Hashed(Option<Arc<str>>),
     Verified(bool),
-    LoginMay(Option<std::time::Duration>),
+    LoginMay(Option<Duration>),
     Attached(Option<Arc<Budget>>),
     Listening(Vec<Heard>),
     Page(Position, Box<Page>),
@@ -133,6 +134,12 @@ impl Ask<'_, '_> {
 
     /// Waits: the next [`Event`] for this call is for `step`.
     pub(super) fn call(&mut self, step: impl Into<Step>) -> CallRef {
+        let timeout = Duration::from_millis(self.router.config.job_timeout_ms);
+        self.call_for(step, timeout)
+    }
+
+    /// As [`Ask::call`], but for so long.
+    pub(super) fn call_for(&mut self, step: impl Into<Step>, timeout: Duration) -> CallRef {
         let call = Call {
             connection: self.connection,
             slot: self.slot,
@@ -142,7 +149,6 @@ impl Ask<'_, '_> {
             timer: None,
         };
         let key = self.router.calls.insert(call);
-        let timeout = std::time::Duration::from_millis(self.router.config.job_timeout_ms);
         let timer = self.cx.set_timer(timeout, Timer::Call(key));
         if let Some(call) = self.router.calls.get_mut(key) {
             call.timer = Some(timer);

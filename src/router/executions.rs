@@ -7,11 +7,10 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::Router;
 use super::ask::{Ask, Event, Outcome, gone, not_found, unexpected};
-use super::channels::{end, enter, forbidden, stand};
+use super::channels::{Subscribed, end, enter, forbidden, stand};
 use super::dispatch::too_long;
 use super::words::{CallRef, Looked, Post, Publication, Word};
 use crate::auth::Identity;
@@ -176,19 +175,6 @@ struct List<'a> {
     more: bool,
 }
 
-#[derive(Serialize)]
-struct Subscribed<'a> {
-    channel: &'a str,
-    offset: u64,
-    epoch: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recovered: Option<bool>,
-    /// The state holds what they told.
-    events: &'a [Box<RawValue>],
-    more: bool,
-    state: Option<&'a Execution>,
-}
-
 /// The next thing that a request waits for has come.
 pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome {
     match (step, event) {
@@ -232,8 +218,9 @@ fn subscribed(
     let (offset, epoch) = (position.offset, &*position.epoch);
     // What was missed is in the state, whatever it was.
     let recovered = since.then_some(true);
-    let (channel, events, more) = (name.as_str(), &[][..], false);
-    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state })
+    let (channel, events, more) = (name.as_str(), &[] as &[()], false);
+    let presence = None;
+    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state, presence })
 }
 
 impl Router {

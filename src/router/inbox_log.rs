@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
+use super::channels::Subscribed;
 use super::inbox;
 use crate::hub::channels::{DURABLE_EPOCH, Since};
 use crate::message::fault::{Code, Fault};
@@ -57,17 +58,6 @@ fn page(ask: &Ask<'_, '_>, since: Option<&Since>, limit: u32) -> Result<Read, Fa
 }
 
 #[derive(Serialize)]
-struct Subscribed<'a> {
-    channel: &'a str,
-    offset: u64,
-    epoch: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recovered: Option<bool>,
-    events: Vec<Box<RawValue>>,
-    more: bool,
-}
-
-#[derive(Serialize)]
 struct History<'a> {
     events: Vec<Box<RawValue>>,
     offset: u64,
@@ -93,19 +83,19 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         }
         Step::Subscribe(since) => since,
     };
-    let Some(since) = since else {
-        let (channel, events) = (&*channel, Vec::new());
-        let recovered = None;
-        return ask.ok(&Subscribed { channel, offset: top, epoch, recovered, events, more: false });
-    };
-    let known = *since.epoch == *DURABLE_EPOCH && since.offset <= top;
-    let recovered = Some(known && first <= since.offset.saturating_add(1));
-    if known {
-        // The rest is paged by `history`; what comes by itself is above.
-        ask.session_mut()?.heard_inbox(top);
+    let (mut recovered, mut told) = (None, Vec::new());
+    if let Some(since) = &since {
+        let known = *since.epoch == *DURABLE_EPOCH && since.offset <= top;
+        recovered = Some(known && first <= since.offset.saturating_add(1));
+        if known {
+            // The rest is paged by `history`; what comes by itself is above.
+            ask.session_mut()?.heard_inbox(top);
+        }
+        told = raw(ask)?;
     }
-    let (events, channel) = (raw(ask)?, &*channel);
-    ask.ok(&Subscribed { channel, offset: top, epoch, recovered, events, more })
+    let (more, events) = (more && since.is_some(), &*told);
+    let (channel, offset, state, presence) = (&*channel, top, None, None);
+    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state, presence })
 }
 
 /// An event, to be put into a reply.

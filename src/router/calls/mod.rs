@@ -15,12 +15,12 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Router;
 use super::ask::{
     Answer as Reply, Ask, Event, Outcome, id, not_authenticated, not_found, unexpected,
 };
 use super::slots::FREE;
 use super::words::Word;
-use super::{Call, Router, Timer};
 use crate::base::arena::Key;
 use crate::base::id::ConnectionId;
 use crate::codec::json;
@@ -34,7 +34,6 @@ use crate::message::fault::{Code, Fault};
 use crate::message::json::Json;
 use crate::metrics::Registry;
 use crate::protocol::websocket::Opcode;
-use crate::router::words::CallRef;
 pub use config::Calls;
 pub use metrics::Metrics;
 use words::{Answer, CallWord, Caller, Calling, Verdict};
@@ -248,26 +247,6 @@ pub(super) fn fault(step: &Step, fault: Fault) -> Fault {
 
 fn too_late() -> Fault {
     Fault::new(Code::WorkerTimeout, "the backend did not answer in time")
-}
-
-impl Ask<'_, '_> {
-    /// As [`Ask::call`], but for so long.
-    fn call_for(&mut self, step: Step, timeout: Duration) -> CallRef {
-        let call = Call {
-            connection: self.connection,
-            slot: self.slot,
-            verb: self.verb,
-            request_id: self.request_id.map(Box::from),
-            step: Some(step.into()),
-            timer: None,
-        };
-        let key = self.router.calls.insert(call);
-        let timer = self.cx.set_timer(timeout, Timer::Call(key));
-        if let Some(call) = self.router.calls.get_mut(key) {
-            call.timer = Some(timer);
-        }
-        CallRef { home: self.cx.here, key }
-    }
 }
 
 impl Router {

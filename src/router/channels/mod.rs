@@ -10,7 +10,6 @@ mod patterns;
 mod publish;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::may_hear;
@@ -30,6 +29,7 @@ use crate::hub::subscriptions::Parked;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
 use crate::message::close::OVERLOADED;
+use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
 use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
@@ -336,17 +336,21 @@ impl Router {
     }
 }
 
+/// What a subscription is answered, whatever keeps the events of its channel.
 #[derive(Serialize)]
-struct Subscribed<'a> {
-    channel: &'a str,
-    offset: u64,
-    epoch: &'a str,
+pub(in crate::router) struct Subscribed<'a, E: Serialize> {
+    pub(in crate::router) channel: &'a str,
+    pub(in crate::router) offset: u64,
+    pub(in crate::router) epoch: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    recovered: Option<bool>,
-    events: Vec<&'a RawValue>,
-    more: bool,
+    pub(in crate::router) recovered: Option<bool>,
+    pub(in crate::router) events: &'a [E],
+    pub(in crate::router) more: bool,
+    /// How what the channel is about stands now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    presence: Option<Box<WhoIsThere>>,
+    pub(in crate::router) state: Option<&'a Execution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::router) presence: Option<Box<WhoIsThere>>,
 }
 
 fn subscribed(
@@ -360,5 +364,6 @@ fn subscribed(
     ask.router.subscribed_to(ask.cx, ask.connection, channel);
     let (offset, epoch, events) = (position.offset, &*position.epoch, page::raw(events)?);
     let presence = ask.session_mut()?.take_who_is_there();
-    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, presence })
+    let (events, state) = (&*events, None);
+    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state, presence })
 }
