@@ -1,6 +1,6 @@
 //! What went out, and who wants to know when something did.
 //!
-//! Law: [`Handler::sent`](crate::handler::Handler::sent) is called when every byte that was queued
+//! Law: [`Handler::sent`] is called when every byte that was queued
 //! when it was asked for is with the kernel, ciphertext included; late rather than early: what
 //! is dropped before it still counts. What is given up for a slow consumer was never sent.
 
