@@ -75,6 +75,13 @@ mod planted {
         let broken = against("no-key", Kind::Kill, plant, 200).expect("a retry stored twice");
         expected(broken, &["is new", "a duplicate of"]);
     }
+
+    #[test]
+    fn a_channel_without_a_dedup_key_is_caught() {
+        let plant = told("STENTOR_PLANT", "no_publication_key");
+        let broken = against("no-name", Kind::Kill, plant, 200).expect("a retry kept twice");
+        expected(broken, &["is new", "a duplicate of"]);
+    }
 }
 
 /// The contents of a directory but for what is shared memory.

@@ -5,6 +5,10 @@ use std::time::Instant;
 
 /// Chats of a data directory.
 pub(crate) const CHATS: usize = 8;
+/// Durable channels of it.
+pub(crate) const CHANNELS: usize = 2;
+/// Whatever is written into: the chats, then the channels.
+pub(crate) const LINES: usize = CHATS + CHANNELS;
 /// Who writes.
 pub(crate) const PUBLISHERS: usize = 16;
 /// Who listens: two at each door.
@@ -13,6 +17,37 @@ pub(crate) const SUBSCRIBERS: usize = 6;
 /// The chats of a publisher; each chat has six.
 pub(crate) const fn chats_of(publisher: usize) -> [usize; 3] {
     [publisher % CHATS, (publisher + 1) % CHATS, (publisher + 3) % CHATS]
+}
+
+/// The channel of a publisher; each channel has eight.
+pub(crate) const fn channel_of(publisher: usize) -> usize {
+    CHATS + publisher % CHANNELS
+}
+
+/// What is written into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// A chat, by `message`.
+    Chat,
+    /// A durable channel, by `publish`.
+    Channel,
+}
+
+impl Sort {
+    pub(crate) const fn of(line: usize) -> Self {
+        if line < CHATS { Self::Chat } else { Self::Channel }
+    }
+}
+
+/// Something that is written into, as the server knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// Of a chat, its id.
+    pub(crate) id: String,
+    /// Where it is heard.
+    pub(crate) channel: String,
+    /// Which never changes (SPEC §4).
+    pub(crate) epoch: String,
 }
 
 /// The user id of a publisher or, behind them, of a subscriber.
@@ -44,7 +79,9 @@ impl Name {
 /// An acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ack {
+    /// The seq of a message, the offset of a publication.
     pub(crate) seq: u64,
+    /// The id of a message, the epoch of a publication.
     pub(crate) id: String,
     pub(crate) at: Instant,
 }
@@ -52,7 +89,7 @@ pub(crate) struct Ack {
 /// A message that was sent, perhaps more than once.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    pub(crate) chat: usize,
+    pub(crate) line: usize,
     pub(crate) padding: usize,
     /// When it was sent first.
     pub(crate) sent: Instant,
@@ -67,18 +104,19 @@ impl Entry {
     }
 }
 
-/// A message as it is stored; its seq is its place.
+/// A message as it is stored; its seq (of a publication: its offset) is its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
+    /// Its id; of a publication the epoch.
     pub(crate) id: String,
     pub(crate) sender: String,
     pub(crate) content: String,
 }
 
-/// An event that a subscriber heard on the channel of a chat.
+/// An event that a subscriber heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Heard {
-    pub(crate) chat: usize,
+    pub(crate) line: usize,
     pub(crate) offset: u64,
     /// Of a message: its place and what it is; none for other events.
     pub(crate) message: Option<(u64, Stored)>,

@@ -7,7 +7,7 @@ use serde_json::json;
 use stentor::base::rng::Rng;
 
 use crate::cut::{self, Loss};
-use crate::ledger::{CHATS, PUBLISHERS, SUBSCRIBERS, Tally, chats_of, user};
+use crate::ledger::{CHANNELS, CHATS, Line, PUBLISHERS, SUBSCRIBERS, Tally, chats_of, user};
 use crate::process::{self, Place, Server, Starting};
 use crate::publisher::{Manner, Publisher, Pulse};
 use crate::referee::Referee;
@@ -31,7 +31,7 @@ pub(crate) struct Life {
     rig: Rig,
     pub(crate) disk: Option<Disk>,
     pub(crate) rng: Rng,
-    chats: Vec<String>,
+    lines: Vec<Line>,
     pub(crate) publishers: Vec<Publisher>,
     pub(crate) subscribers: Vec<Subscriber>,
     referee: Referee,
@@ -57,7 +57,7 @@ impl Life {
             rig: rig.clone(),
             disk,
             rng: Rng::new(seed),
-            chats: Vec::new(),
+            lines: Vec::new(),
             publishers: Vec::new(),
             subscribers: Vec::new(),
             referee: Referee::default(),
@@ -138,7 +138,11 @@ impl Life {
             let request = json!({"type": "create_group", "group_name": format!("chat {chat}"),
                 "member_ids": members});
             let data = owner.ok(&request)?;
-            self.chats.push(data["chat"]["id"].as_str().ok_or("no id")?.to_owned());
+            let id = data["chat"]["id"].as_str().ok_or("no id")?.to_owned();
+            self.line(&mut owner, format!("room:{id}"), id)?;
+        }
+        for channel in 0..CHANNELS {
+            self.line(&mut owner, format!("ledger:{channel}"), String::new())?;
         }
         for (number, token) in tokens.into_iter().enumerate() {
             let (token, rng) = (token.to_owned(), self.rng.fork());
@@ -150,6 +154,14 @@ impl Life {
         Ok(())
     }
 
+    /// Something that can be written into from now on.
+    fn line(&mut self, owner: &mut Client, channel: String, id: String) -> Result<(), String> {
+        let data = owner.ok(&json!({"type": "history", "channel": channel, "limit": 1}))?;
+        let epoch = data["epoch"].as_str().ok_or("no epoch")?.to_owned();
+        self.lines.push(Line { id, channel, epoch });
+        Ok(())
+    }
+
     /// Everybody comes and goes on where they were, until the server is dead; `strike` sees to that.
     pub(crate) fn traffic(
         &mut self,
@@ -158,16 +170,16 @@ impl Life {
         strike: impl FnOnce(&mut Server, &Pulse, &mut Rng, Option<&Disk>) -> Result<(), String>,
     ) -> Result<(), String> {
         let (pulse, address) = (Pulse::default(), server.address.clone());
-        let (address, chats, pulse) = (address.as_str(), self.chats.as_slice(), &pulse);
+        let (address, lines, pulse) = (address.as_str(), self.lines.as_slice(), &pulse);
         let (publishers, subscribers) = (&mut self.publishers, &mut self.subscribers);
         let (rng, disk) = (&mut self.rng, self.disk.as_ref());
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
             for one in subscribers {
-                threads.push(scope.spawn(move || one.run(address, chats)));
+                threads.push(scope.spawn(move || one.run(address, lines)));
             }
             for one in publishers {
-                threads.push(scope.spawn(move || one.run(address, chats, manner, pulse)));
+                threads.push(scope.spawn(move || one.run(address, lines, manner, pulse)));
             }
             let mut result = strike(server, pulse, rng, disk);
             server.kill();
@@ -185,7 +197,7 @@ impl Life {
         loop {
             let client = Client::arrive(&server.address, Door::Lines, &token)?;
             let mut client = client.ok_or("nobody there")?;
-            match self.referee.read(&mut client, &self.chats, everything) {
+            match self.referee.read(&mut client, &self.lines, everything) {
                 // A deadline of the server passed while all of us stood still.
                 Err(why) if client.was_stopped() && why.contains("storage_unavailable") => {}
                 read => return read.and_then(|()| self.judge()),
@@ -220,7 +232,7 @@ impl Life {
         if self.disk.is_none() {
             self.file()?;
         }
-        let stored: usize = self.referee.chats.iter().map(Vec::len).sum();
+        let stored: usize = self.referee.lines.iter().map(Vec::len).sum();
         self.tally.add("stored", stored as u64);
         let unknown = self.publishers.iter().map(Publisher::unknown).sum::<usize>();
         self.tally.add("without an answer", unknown as u64);
@@ -240,7 +252,10 @@ impl Life {
         const HOLES: &str = "SELECT (SELECT count(*) FROM (SELECT chat FROM log GROUP BY chat \
             HAVING count(*) <> max(number) OR min(number) <> 1)) \
             + (SELECT count(*) FROM messages m WHERE (SELECT count(*) FROM log l \
-            WHERE l.chat = m.chat AND l.kind = 1 AND l.subject = m.seq) <> 1)";
+            WHERE l.chat = m.chat AND l.kind = 1 AND l.subject = m.seq) <> 1) \
+            + (SELECT count(*) FROM channels c WHERE (c.first_offset, c.last_offset, c.last_offset) \
+            <> (SELECT 1, count(*), ifnull(max(number), 0) FROM publications p \
+            WHERE p.channel = c.key))";
         let read = || -> rusqlite::Result<(String, i64)> {
             let file = rusqlite::Connection::open(self.place.data.join("stentor.db"))?;
             let sound = file.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;

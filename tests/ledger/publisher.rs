@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use stentor::base::rng::Rng;
 
-use crate::ledger::{Ack, Entry, Name, Tally, chats_of};
+use crate::ledger::{Ack, Entry, Line, Name, Sort, Tally, channel_of, chats_of};
 use crate::process::pause;
 use crate::wire::{Client, DEADLINE, Door, is_reply};
 
@@ -72,10 +72,24 @@ struct Reply<'a> {
 
 #[derive(Deserialize)]
 struct Data<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     message: Option<Message<'a>>,
     #[serde(default)]
+    offset: Option<u64>,
+    #[serde(default)]
+    epoch: Option<&'a str>,
+    #[serde(default)]
     duplicate: bool,
+}
+
+impl Data<'_> {
+    /// Where it is now, and as what; none when the reply does not say so.
+    fn place(&self, sort: Sort) -> Option<(u64, String)> {
+        match sort {
+            Sort::Chat => self.message.as_ref().map(|message| (message.seq, message.id.to_owned())),
+            Sort::Channel => self.offset.zip(self.epoch.map(str::to_owned)),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -99,7 +113,7 @@ impl Publisher {
     pub(crate) fn run(
         &mut self,
         address: &str,
-        chats: &[String],
+        lines: &[Line],
         manner: Manner,
         pulse: &Pulse,
     ) -> Result<(), String> {
@@ -119,13 +133,8 @@ impl Publisher {
         loop {
             while flight.len() < manner.window {
                 let number = again.pop_front().unwrap_or_else(|| self.write_down(manner));
-                let name = self.name(number);
-                let entry = &mut self.entries[number];
-                entry.tries += 1;
-                let request = json!({"type": "message", "chat_id": chats[entry.chat],
-                    "content": entry.content(name), "client_id": name.client_id(),
-                    "request_id": name.client_id()});
-                if client.say(&request).is_none() {
+                self.entries[number].tries += 1;
+                if client.say(&self.request(number, lines)).is_none() {
                     // What it said before it went counts all the same.
                     while self.hear(&mut client, &mut flight, &mut again, manner, pulse)? {}
                     return Ok(());
@@ -142,6 +151,17 @@ impl Publisher {
         Name { publisher: self.number, number }
     }
 
+    fn request(&self, number: usize, lines: &[Line]) -> Value {
+        let (name, entry) = (self.name(number), &self.entries[number]);
+        let (id, content, line) = (name.client_id(), entry.content(name), &lines[entry.line]);
+        match Sort::of(entry.line) {
+            Sort::Chat => json!({"type": "message", "chat_id": line.id, "content": content,
+                "client_id": id, "request_id": id}),
+            Sort::Channel => json!({"type": "publish", "channel": line.channel,
+                "payload": {"text": content}, "client_id": id, "request_id": id}),
+        }
+    }
+
     fn acknowledged(&mut self) -> Option<usize> {
         let number = self.rng.below((self.entries.len() as u64).max(1)) as usize;
         self.entries.get(number).filter(|entry| entry.ack.is_some()).map(|_| number)
@@ -149,13 +169,16 @@ impl Publisher {
 
     /// A new message.
     fn write_down(&mut self, manner: Manner) -> usize {
-        let chat = chats_of(self.number)[self.rng.below(3) as usize];
+        let line = match self.rng.below(4) {
+            3 => channel_of(self.number),
+            chat => chats_of(self.number)[chat as usize],
+        };
         let padding = match self.rng.below(8) {
             0 => self.rng.below(manner.padding),
             _ => self.rng.below(100),
         };
         let (padding, sent) = (padding as usize, Instant::now());
-        self.entries.push(Entry { chat, padding, sent, tries: 0, ack: None });
+        self.entries.push(Entry { line, padding, sent, tries: 0, ack: None });
         self.pending.push(self.entries.len() - 1);
         self.entries.len() - 1
     }
@@ -203,10 +226,11 @@ impl Publisher {
             pause(Duration::from_millis(2));
             return Ok(true);
         }
-        let Some(Data { message: Some(message), duplicate }) = reply.data else {
-            return wrong("an ok without a message");
+        let Some(data) = reply.data else { return wrong("an ok of nothing") };
+        let Some((seq, id)) = data.place(Sort::of(self.entries[number].line)) else {
+            return wrong("an ok that says not where");
         };
-        let ack = Ack { seq: message.seq, id: message.id.to_owned(), at: Instant::now() };
+        let (ack, duplicate) = (Ack { seq, id, at: Instant::now() }, data.duplicate);
         pulse.acks.fetch_add(1, Ordering::Relaxed);
         self.tally.add("acks", 1);
         self.tally.add("duplicates told", u64::from(duplicate));

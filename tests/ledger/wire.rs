@@ -212,19 +212,23 @@ impl Client {
         Ok(Some(whole))
     }
 
-    /// Asks and waits for the reply; events before it are passed over.
-    pub(crate) fn ask(&mut self, request: &Value) -> Result<Option<Value>, String> {
+    /// Asks and waits for the reply, as text; events before it are passed over.
+    pub(crate) fn reply_to(&mut self, request: &Value) -> Came {
         if self.say(request).is_none() {
             return Ok(None);
         }
         while let Some(text) = self.next()? {
             if is_reply(&text) {
-                let reply: Value =
-                    serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
-                return Ok(Some(reply));
+                return Ok(Some(text));
             }
         }
         Ok(None)
+    }
+
+    /// The same; gives the reply.
+    pub(crate) fn ask(&mut self, request: &Value) -> Result<Option<Value>, String> {
+        let Some(text) = self.reply_to(request)? else { return Ok(None) };
+        serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
     }
 
     /// Asks for what must be granted by a server that lives; gives its data.

@@ -49,6 +49,8 @@ pub(crate) enum Plant {
     SynchronousNormal,
     /// A batch is committed when the next one begins, and acknowledged before.
     AckBeforeCommit,
-    /// The `client_id` is not stored.
+    /// The `client_id` of a message is not stored.
     NoDedupKey,
+    /// The `client_id` of a publication is not stored.
+    NoPublicationKey,
 }

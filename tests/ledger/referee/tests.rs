@@ -14,10 +14,10 @@ fn story() -> (Referee, Vec<Vec<Entry>>) {
         let name = Name { publisher, number: books[publisher].len() };
         let time = |more| begun + Duration::from_millis(seq * 10 + more);
         let ack = Some(Ack { seq, id: format!("id{seq}"), at: time(5) });
-        let entry = Entry { chat: 0, padding: 3, sent: time(0), tries: 1, ack };
+        let entry = Entry { line: 0, padding: 3, sent: time(0), tries: 1, ack };
         let stored = stored(&format!("id{seq}"), publisher, &entry.content(name));
         books[publisher].push(entry);
-        referee.chats[0].push(stored);
+        referee.lines[0].push(stored);
     }
     (referee, books)
 }
@@ -38,7 +38,7 @@ fn a_true_story_is_accepted() {
     // What nobody was told may be there or not.
     books[0][1].ack = None;
     assert_eq!(verdict(&referee, &books), "");
-    referee.chats[0].pop();
+    referee.lines[0].pop();
     assert_eq!(verdict(&referee, &books), "");
 }
 
@@ -46,26 +46,26 @@ fn a_true_story_is_accepted() {
 fn every_broken_promise_is_seen() {
     type Plant = fn(&mut Referee, &mut Vec<Vec<Entry>>);
     let plants: [(&str, Plant); 10] = [
-        ("a lost ack", |referee, _| drop(referee.chats[0].pop())),
-        ("a lost ack", |referee, _| referee.chats[0][2].id = "other".to_owned()),
+        ("a lost ack", |referee, _| drop(referee.lines[0].pop())),
+        ("a lost ack", |referee, _| referee.lines[0][2].id = "other".to_owned()),
         ("a lost ack", |_, books| books[0][1].ack.as_mut().expect("one").seq = 5),
         ("a duplicate of 4", |referee, _| {
-            let again = referee.chats[0][3].clone();
-            referee.chats[0].push(again);
+            let again = referee.lines[0][3].clone();
+            referee.lines[0].push(again);
         }),
         ("reordered", |referee, books| {
-            referee.chats[0].swap(0, 2);
+            referee.lines[0].swap(0, 2);
             books.iter_mut().flatten().for_each(|entry| entry.ack = None);
         }),
         ("sent after its ack", |referee, books| {
-            referee.chats[0].swap(2, 3);
+            referee.lines[0].swap(2, 3);
             books[0][1].ack.as_mut().expect("one").seq = 3;
             books[1][1].ack.as_mut().expect("one").seq = 4;
         }),
-        ("nobody sent it", |referee, _| referee.chats[0].push(stored("id5", 0, "p0-2 xxx"))),
-        ("whose", |referee, _| referee.chats[0].push(stored("id5", 0, "hello"))),
-        ("not what was sent", |referee, _| referee.chats[0][0].sender = user(0)),
-        ("not what was sent", |referee, _| referee.chats[0][0].content.push('x')),
+        ("nobody sent it", |referee, _| referee.lines[0].push(stored("id5", 0, "p0-2 xxx"))),
+        ("whose", |referee, _| referee.lines[0].push(stored("id5", 0, "hello"))),
+        ("not what was sent", |referee, _| referee.lines[0][0].sender = user(0)),
+        ("not what was sent", |referee, _| referee.lines[0][0].content.push('x')),
     ];
     for (words, plant) in plants {
         let (mut referee, mut books) = story();
@@ -79,17 +79,17 @@ fn every_broken_promise_is_seen() {
 fn what_was_heard_is_what_is_stored() {
     let (mut referee, _) = story();
     let heard = |offset, seq: u64, stored: &Stored| Heard {
-        chat: 0,
+        line: 0,
         offset,
         message: Some((seq, stored.clone())),
     };
-    let (first, second) = (referee.chats[0][0].clone(), referee.chats[0][1].clone());
+    let (first, second) = (referee.lines[0][0].clone(), referee.lines[0][1].clone());
     assert_eq!(referee.compare(&[heard(7, 1, &first), heard(8, 2, &second)]), Ok(()));
     for (event, words) in [
         (heard(9, 2, &first), "and stored is"),
         (heard(10, 5, &first), "and stored is None"),
         (heard(7, 2, &second), "another one heard"),
-        (Heard { chat: 0, offset: 8, message: None }, "another one heard"),
+        (Heard { line: 0, offset: 8, message: None }, "another one heard"),
     ] {
         let verdict = referee.compare(&[event]).expect_err("planted");
         assert!(verdict.contains(words), "{verdict}");
@@ -99,12 +99,9 @@ fn what_was_heard_is_what_is_stored() {
 #[test]
 fn what_is_read_has_no_holes_and_does_not_change() {
     let (mut referee, _) = story();
-    let message = |seq, id: &str| {
-        let Stored { sender, content, .. } = stored(id, 1, "p1-0 xxx");
-        Message { id: id.to_owned(), seq, sender: Sender { id: sender }, content }
-    };
-    assert_eq!(referee.place(0, 1, message(1, "id1")), Ok(()), "as it was");
-    assert!(referee.place(0, 1, message(1, "new")).is_err_and(|why| why.contains("became")));
-    assert!(referee.place(0, 5, message(6, "id6")).is_err_and(|why| why.contains("a hole")));
-    assert_eq!(referee.place(0, 5, message(5, "id5")), Ok(()));
+    let message = |id: &str| stored(id, 1, "p1-0 xxx");
+    assert_eq!(referee.place(0, 1, 1, message("id1")), Ok(()), "as it was");
+    assert!(referee.place(0, 1, 1, message("new")).is_err_and(|why| why.contains("became")));
+    assert!(referee.place(0, 5, 6, message("id6")).is_err_and(|why| why.contains("a hole")));
+    assert_eq!(referee.place(0, 5, 5, message("id5")), Ok(()));
 }
