@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::ledger::{Heard, Line, Sort, Stored};
+use crate::ledger::{Heard, Line, READ, Sort, Stored};
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -38,10 +38,24 @@ pub(crate) struct Sender {
     pub(crate) id: String,
 }
 
-/// What is published.
+/// What is published or sent.
 #[derive(Deserialize)]
 struct Text {
     text: String,
+}
+
+/// A notification in an inbox.
+#[derive(Deserialize)]
+struct Notification {
+    id: String,
+    title: String,
+    message: String,
+}
+
+/// That one was read.
+#[derive(Deserialize)]
+struct Marked {
+    notification_id: String,
 }
 
 /// A reply to `subscribe` or `history`.
@@ -101,7 +115,23 @@ pub(crate) fn event(text: &str, lines: &[Line]) -> Result<Option<Heard>, String>
             let id = lines[line].epoch.clone();
             Some((offset, Stored { id, sender: sender()?, content: text }))
         }
-        (Sort::Channel, _) => return Err(format!("nobody publishes that: {text}")),
+        (Sort::Inbox, "note") => {
+            let Text { text } = serde_json::from_str(payload).map_err(wrong)?;
+            Some((offset, Stored { id: String::new(), sender: sender()?, content: text }))
+        }
+        (Sort::Inbox, "notification") => {
+            let Notification { id, title, message } =
+                serde_json::from_str(payload).map_err(wrong)?;
+            if message.split(' ').next() != Some(&title) {
+                return Err(format!("the title is of another one: {text}"));
+            }
+            Some((offset, Stored { id, sender: sender()?, content: message }))
+        }
+        (Sort::Inbox, "notification:read") => {
+            let Marked { notification_id: id } = serde_json::from_str(payload).map_err(wrong)?;
+            Some((offset, Stored { id, sender: sender()?, content: READ.to_owned() }))
+        }
+        (Sort::Channel | Sort::Inbox, _) => return Err(format!("nobody publishes that: {text}")),
     };
     Ok(Some(Heard { line, offset, message }))
 }

@@ -7,7 +7,11 @@ use serde_json::json;
 use stentor::base::rng::Rng;
 
 use crate::cut::{self, Loss};
-use crate::ledger::{CHANNELS, CHATS, Line, PUBLISHERS, SUBSCRIBERS, Tally, chats_of, user};
+use crate::device::Device;
+use crate::ledger::{
+    CHANNELS, CHATS, INBOXES, Line, PUBLISHERS, SHARED, SUBSCRIBERS, Tally, chats_of, listener,
+    user,
+};
 use crate::process::{self, Place, Server, Starting};
 use crate::publisher::{Manner, Publisher, Pulse};
 use crate::referee::Referee;
@@ -34,6 +38,8 @@ pub(crate) struct Life {
     lines: Vec<Line>,
     pub(crate) publishers: Vec<Publisher>,
     pub(crate) subscribers: Vec<Subscriber>,
+    /// Two for each inbox.
+    pub(crate) devices: Vec<Device>,
     referee: Referee,
     pub(crate) tally: Tally,
 }
@@ -60,6 +66,7 @@ impl Life {
             lines: Vec::new(),
             publishers: Vec::new(),
             subscribers: Vec::new(),
+            devices: Vec::new(),
             referee: Referee::default(),
             tally: Tally::default(),
         })
@@ -112,53 +119,61 @@ impl Life {
         Ok(())
     }
 
-    /// Tokens, users and chats; all of it acknowledged, so none of it is made twice.
-    pub(crate) fn set_up(&mut self, server: &Server) -> Result<(), String> {
-        let count = PUBLISHERS + SUBSCRIBERS;
+    /// Tokens for `{sub}-1`, `{sub}-2`…
+    fn tokens(&self, sub: &str, role: &str, count: usize) -> Result<Vec<String>, String> {
         let mut command = self.place.command();
-        command.args(["token", "--sub", "u", "--role", "user", "--data"]).arg(&self.place.data);
+        command.args(["token", "--sub", sub, "--role", role, "--data"]).arg(&self.place.data);
         command.args(["--count", &count.to_string()]);
         let output = command.output().map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let tokens: Vec<&str> =
-            text.lines().filter_map(|line| line.split_whitespace().last()).collect();
-        if tokens.len() != count {
-            return Err(format!("no tokens: {}", String::from_utf8_lossy(&output.stderr)));
+        let tokens = text.lines().filter_map(|line| line.split_whitespace().last());
+        let tokens: Vec<String> = tokens.map(str::to_owned).collect();
+        if tokens.len() == count {
+            return Ok(tokens);
         }
-        let mut owner = None;
-        for token in &tokens {
-            let client =
-                Client::arrive(&server.address, Door::Lines, token)?.ok_or("nobody there")?;
-            owner.get_or_insert(client);
+        Err(format!("no tokens: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// Tokens, users and lines; all of it acknowledged, so none of it is made twice.
+    pub(crate) fn set_up(&mut self, server: &Server) -> Result<(), String> {
+        let services = self.tokens("u", "service", PUBLISHERS)?;
+        let listeners = self.tokens("l", "user", SUBSCRIBERS + INBOXES)?;
+        let mut here = Vec::new();
+        for token in services.iter().chain(&listeners) {
+            let client = Client::arrive(&server.address, Door::Lines, token)?;
+            here.push(client.ok_or("nobody there")?);
         }
-        let mut owner = owner.ok_or("nobody")?;
+        let [owner, ..] = here.as_mut_slice() else { return Err("nobody".to_owned()) };
         for chat in 0..CHATS {
             let writers = (0..PUBLISHERS).filter(|number| chats_of(*number).contains(&chat));
-            let members: Vec<String> = writers.chain(PUBLISHERS..count).map(user).collect();
+            let readers = (0..SUBSCRIBERS).map(listener);
+            let members: Vec<String> = writers.map(user).chain(readers).collect();
             let request = json!({"type": "create_group", "group_name": format!("chat {chat}"),
                 "member_ids": members});
             let data = owner.ok(&request)?;
             let id = data["chat"]["id"].as_str().ok_or("no id")?.to_owned();
-            self.line(&mut owner, format!("room:{id}"), id)?;
+            self.lines.push(line(owner, format!("room:{id}"), id)?);
         }
         for channel in 0..CHANNELS {
-            self.line(&mut owner, format!("ledger:{channel}"), String::new())?;
+            self.lines.push(line(owner, format!("ledger:{channel}"), String::new())?);
         }
-        for (number, token) in tokens.into_iter().enumerate() {
-            let (token, rng) = (token.to_owned(), self.rng.fork());
-            match number.checked_sub(PUBLISHERS) {
-                None => self.publishers.push(Publisher::new(number, token, rng)),
-                Some(number) => self.subscribers.push(Subscriber::new(number, token)),
+        for (number, token) in services.into_iter().enumerate() {
+            self.publishers.push(Publisher::new(number, token, self.rng.fork()));
+        }
+        let mut listeners = listeners.into_iter().zip(here.drain(PUBLISHERS..));
+        for (number, (token, _)) in listeners.by_ref().take(SUBSCRIBERS).enumerate() {
+            self.subscribers.push(Subscriber::new(number, token));
+        }
+        for (number, (token, mut client)) in listeners.enumerate() {
+            let (at, id) = (SHARED + number, listener(SUBSCRIBERS + number));
+            self.lines.push(line(&mut client, format!("user:{id}"), id)?);
+            for acks in [true, false] {
+                let device = Device::new(at, token.clone(), acks, self.rng.fork());
+                // The cursor of a new one begins at the furthest of its user.
+                device.arrive(&server.address)?.ok_or("nobody there")?;
+                self.devices.push(device);
             }
         }
-        Ok(())
-    }
-
-    /// Something that can be written into from now on.
-    fn line(&mut self, owner: &mut Client, channel: String, id: String) -> Result<(), String> {
-        let data = owner.ok(&json!({"type": "history", "channel": channel, "limit": 1}))?;
-        let epoch = data["epoch"].as_str().ok_or("no epoch")?.to_owned();
-        self.lines.push(Line { id, channel, epoch });
         Ok(())
     }
 
@@ -172,11 +187,15 @@ impl Life {
         let (pulse, address) = (Pulse::default(), server.address.clone());
         let (address, lines, pulse) = (address.as_str(), self.lines.as_slice(), &pulse);
         let (publishers, subscribers) = (&mut self.publishers, &mut self.subscribers);
+        let devices = &mut self.devices;
         let (rng, disk) = (&mut self.rng, self.disk.as_ref());
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
             for one in subscribers {
                 threads.push(scope.spawn(move || one.run(address, lines)));
+            }
+            for one in devices {
+                threads.push(scope.spawn(move || one.run(address, lines, manner, None)));
             }
             for one in publishers {
                 threads.push(scope.spawn(move || one.run(address, lines, manner, pulse)));
@@ -193,16 +212,39 @@ impl Life {
 
     /// Looks at everything that is stored since the last time, or at all of it.
     pub(crate) fn look(&mut self, server: &Server, everything: bool) -> Result<(), String> {
-        let token = self.subscribers.first().ok_or("not set up")?.token.clone();
         loop {
-            let client = Client::arrive(&server.address, Door::Lines, &token)?;
-            let mut client = client.ok_or("nobody there")?;
-            match self.referee.read(&mut client, &self.lines, everything) {
+            let mut stopped = false;
+            match self.read(server, everything, &mut stopped) {
                 // A deadline of the server passed while all of us stood still.
-                Err(why) if client.was_stopped() && why.contains("storage_unavailable") => {}
+                Err(why) if stopped && why.contains("storage_unavailable") => {}
                 read => return read.and_then(|()| self.judge()),
             }
         }
+    }
+
+    fn read(
+        &mut self,
+        server: &Server,
+        everything: bool,
+        stopped: &mut bool,
+    ) -> Result<(), String> {
+        let token = self.subscribers.first().ok_or("not set up")?.token.clone();
+        let client = Client::arrive(&server.address, Door::Lines, &token)?;
+        let mut client = client.ok_or("nobody there")?;
+        let read = self.referee.read(&mut client, &self.lines, 0..SHARED, everything);
+        *stopped |= client.was_stopped();
+        read?;
+        for at in SHARED..self.lines.len() {
+            let device = self.devices.iter().find(|device| device.line == at).ok_or("no device")?;
+            let mut client = device.look(&server.address)?.ok_or("nobody there")?;
+            let mut read = self.referee.read(&mut client, &self.lines, at..at + 1, everything);
+            if read.is_ok() {
+                read = self.referee.read_notifications(&mut client, at, everything);
+            }
+            *stopped |= client.was_stopped();
+            read?;
+        }
+        Ok(())
     }
 
     fn judge(&mut self) -> Result<(), String> {
@@ -214,7 +256,27 @@ impl Life {
                 .compare(&heard)
                 .map_err(|why| format!("subscriber {}: {why}", one.number))?;
         }
+        for one in &mut self.devices {
+            let heard = std::mem::take(&mut one.heard);
+            self.referee.compare(&heard)?;
+            self.referee.judge_device(one)?;
+        }
         process::panics(&self.place.log).map_or(Ok(()), Err)
+    }
+
+    /// Each device comes back for what it has not got yet.
+    fn catch_up(&mut self, server: &Server) -> Result<(), String> {
+        for one in &mut self.devices {
+            let until = self.referee.last_told(one.line);
+            one.run(&server.address, &self.lines, Manner::PATIENT, Some(until))?;
+            if one.done < until {
+                return Err(format!(
+                    "line {}: lost behind {}, {until} is there",
+                    one.line, one.done
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The last look: everything, a clean stop, and the file itself.
@@ -224,6 +286,9 @@ impl Life {
         }
         let mut server = self.start(&[])?;
         self.look(&server, true)?;
+        self.catch_up(&server)?;
+        // They may have marked what they found.
+        self.look(&server, false)?;
         server.signal("TERM");
         let status = server.dies_within(crate::wire::DEADLINE).ok_or("it does not stop")?;
         if !status.success() {
@@ -240,6 +305,9 @@ impl Life {
             self.tally.join(std::mem::take(tally));
         }
         for tally in self.subscribers.iter_mut().map(|one| &mut one.tally) {
+            self.tally.join(std::mem::take(tally));
+        }
+        for tally in self.devices.iter_mut().map(|one| &mut one.tally) {
             self.tally.join(std::mem::take(tally));
         }
         drop(self.disk);
@@ -266,4 +334,11 @@ impl Life {
             (sound, holes) => Err(format!("the file is {sound}, with {holes} holes in its logs")),
         }
     }
+}
+
+/// Something that can be written into from now on.
+fn line(member: &mut Client, channel: String, id: String) -> Result<Line, String> {
+    let data = member.ok(&json!({"type": "history", "channel": channel, "limit": 1}))?;
+    let epoch = data["epoch"].as_str().ok_or("no epoch")?.to_owned();
+    Ok(Line { id, channel, epoch })
 }

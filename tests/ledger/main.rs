@@ -1,15 +1,17 @@
 //! The crash ledger: the real server is killed, stopped, starved and cut off from its power, again and
 //! again, and every promise that it made is held against what is there afterwards.
 //!
-//! 16 publishers write into 8 chats and 2 durable channels, six subscribers listen at three doors;
-//! whoever had no answer asks again with the same `client_id`. 0 lost acks, 0 duplicates, 0 reorders,
-//! 0 holes (SPEC §5).
+//! 16 services write into 8 chats, 2 durable channels and the inboxes of 2 users; six subscribers listen
+//! at three doors, and each of the users by two devices. Whoever had no answer asks again, with the same
+//! `client_id` where there is one. 0 lost acks, 0 duplicates, 0 reorders, 0 holes (SPEC §5); inboxes at
+//! least once.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `campaign.rs`, `strike.rs` | cycle after cycle of one kind, and the faults |
 //! | `life.rs` | a data directory: set up, struck, looked at |
 //! | `publisher.rs`, `subscriber.rs` | who writes and who listens; `wire.rs`, `inflate.rs`: their doors |
+//! | `device.rs` | who has an inbox |
 //! | `events.rs` | events and pages of them |
 //! | `ledger.rs`, `referee.rs` | what was promised, and who judges |
 //! | `process.rs` | the server as a process |
@@ -23,6 +25,7 @@
 mod campaign;
 mod controls;
 mod cut;
+mod device;
 mod events;
 mod inflate;
 mod ledger;

@@ -10,7 +10,13 @@ use std::time::Duration;
 use crate::wire::DEADLINE;
 
 /// What is not as it is by default.
-const SETTINGS: [&str; 2] = ["limits.drain_ms=60", "namespaces.ledger.durable=true"];
+const SETTINGS: [&str; 4] = [
+    "limits.drain_ms=60",
+    "namespaces.ledger.durable=true",
+    // So that everything that was promised can be looked for.
+    "limits.inbox_events=1000000",
+    "limits.inbox_notifications=1000000",
+];
 
 /// Waits, because what is waited for is an accident at that time.
 pub(crate) fn pause(time: Duration) {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stentor::base::rng::Rng;
 
-use crate::ledger::{Ack, Entry, Line, Name, Sort, Tally, channel_of, chats_of};
+use crate::ledger::{Ack, Entry, Line, Name, Sort, Tally, channel_of, chats_of, inbox_of};
 use crate::process::pause;
 use crate::wire::{Client, DEADLINE, Door, is_reply};
 
@@ -50,6 +50,11 @@ pub(crate) struct Manner {
     pub(crate) excused: &'static [&'static str],
 }
 
+impl Manner {
+    /// That of somebody who only looks: nothing is excused.
+    pub(crate) const PATIENT: Self = Self { window: 1, padding: 0, excused: &[] };
+}
+
 /// One that writes.
 pub(crate) struct Publisher {
     pub(crate) number: usize,
@@ -78,16 +83,31 @@ struct Data<'a> {
     offset: Option<u64>,
     #[serde(default)]
     epoch: Option<&'a str>,
+    #[serde(borrow, default)]
+    notification: Option<Notification<'a>>,
     #[serde(default)]
     duplicate: bool,
 }
 
+#[derive(Deserialize)]
+struct Notification<'a> {
+    id: &'a str,
+}
+
 impl Data<'_> {
     /// Where it is now, and as what; none when the reply does not say so.
-    fn place(&self, sort: Sort) -> Option<(u64, String)> {
-        match sort {
-            Sort::Chat => self.message.as_ref().map(|message| (message.seq, message.id.to_owned())),
-            Sort::Channel => self.offset.zip(self.epoch.map(str::to_owned)),
+    fn place(&self, entry: &Entry, name: Name) -> Option<(Option<u64>, String)> {
+        match Sort::of(entry.line) {
+            Sort::Chat => {
+                self.message.as_ref().map(|message| (Some(message.seq), message.id.to_owned()))
+            }
+            Sort::Channel => {
+                self.offset.zip(self.epoch).map(|(offset, epoch)| (Some(offset), epoch.to_owned()))
+            }
+            Sort::Inbox if entry.notifies(name) => {
+                self.notification.as_ref().map(|notification| (None, notification.id.to_owned()))
+            }
+            Sort::Inbox => Some((None, String::new())),
         }
     }
 }
@@ -159,21 +179,31 @@ impl Publisher {
                 "client_id": id, "request_id": id}),
             Sort::Channel => json!({"type": "publish", "channel": line.channel,
                 "payload": {"text": content}, "client_id": id, "request_id": id}),
+            Sort::Inbox if entry.notifies(name) => json!({"type": "create_notification",
+                "user_id": line.id, "level": "info", "title": id, "message": content,
+                "request_id": id}),
+            Sort::Inbox => json!({"type": "send", "user_ids": [line.id], "event": "note",
+                "payload": {"text": content}, "request_id": id}),
         }
     }
 
     fn acknowledged(&mut self) -> Option<usize> {
         let number = self.rng.below((self.entries.len() as u64).max(1)) as usize;
-        self.entries.get(number).filter(|entry| entry.ack.is_some()).map(|_| number)
+        let dedups = |entry: &&Entry| Sort::of(entry.line) != Sort::Inbox;
+        let found = self.entries.get(number).filter(dedups);
+        found.filter(|entry| entry.ack.is_some()).map(|_| number)
     }
 
     /// A new message.
     fn write_down(&mut self, manner: Manner) -> usize {
-        let line = match self.rng.below(4) {
-            3 => channel_of(self.number),
-            chat => chats_of(self.number)[chat as usize],
+        let line = match self.rng.below(8) {
+            6 | 7 => channel_of(self.number),
+            5 => inbox_of(self.number),
+            chat => chats_of(self.number)[chat as usize % 3],
         };
         let padding = match self.rng.below(8) {
+            // What a notification has room for, in an inbox.
+            0 if Sort::of(line) == Sort::Inbox => self.rng.below(manner.padding.min(8_000)),
             0 => self.rng.below(manner.padding),
             _ => self.rng.below(100),
         };
@@ -227,7 +257,7 @@ impl Publisher {
             return Ok(true);
         }
         let Some(data) = reply.data else { return wrong("an ok of nothing") };
-        let Some((seq, id)) = data.place(Sort::of(self.entries[number].line)) else {
+        let Some((seq, id)) = data.place(&self.entries[number], name) else {
             return wrong("an ok that says not where");
         };
         let (ack, duplicate) = (Ack { seq, id, at: Instant::now() }, data.duplicate);

@@ -4,15 +4,20 @@
 //! its seq or offset and by its id or in its epoch; what is there was sent, by who says so, once; seqs
 //! and offsets are 1, 2, 3… without holes; the messages of a publisher stand in the order in which they
 //! were sent, and what was acknowledged before another was sent stands before it; what anybody heard
-//! is what is stored.
+//! is what is stored. For an inbox the same, but that what nobody answered may be there as often as it
+//! was sent.
 
-use std::collections::HashMap;
+mod inbox;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use serde_json::json;
 
 use crate::events::{self, Message, Reply};
-use crate::ledger::{Entry, Heard, LINES, Line, Name, Sort, Stored, user};
+use crate::ledger::{Entry, Heard, LINES, Line, Name, READ, Sort, Stored, user};
 use crate::wire::Client;
 
 /// So much of what was seen before is read again each time; all of it at the end.
@@ -27,20 +32,30 @@ pub(crate) struct Referee {
     offsets: HashMap<(usize, u64), Option<u64>>,
 }
 
+/// Where everything is.
+#[derive(Default)]
+struct Places<'a> {
+    /// The first place of each message, and how often it is there.
+    of: HashMap<Name, (u64, u32)>,
+    /// The ids of what is in the inboxes.
+    ids: HashSet<&'a str>,
+}
+
 impl Referee {
-    /// Reads what came since the last time, or everything.
+    /// Reads what came into some lines since the last time, or everything.
     pub(crate) fn read(
         &mut self,
         client: &mut Client,
         lines: &[Line],
+        which: std::ops::Range<usize>,
         everything: bool,
     ) -> Result<(), String> {
-        for (at, line) in lines.iter().enumerate() {
+        for (at, line) in lines.iter().enumerate().take(which.end).skip(which.start) {
             let known = self.lines[at].len();
             let from = if everything { 0 } else { known.saturating_sub(OVERLAP) };
             let after = match Sort::of(at) {
                 Sort::Chat => self.read_chat(client, at, line, from)?,
-                Sort::Channel => self.read_log(client, at, lines, from)?,
+                Sort::Channel | Sort::Inbox => self.read_log(client, at, lines, from)?,
             };
             if after < known {
                 return Err(format!("line {at} had {known} messages and has {after}: lost"));
@@ -134,59 +149,91 @@ impl Referee {
 
     /// Holds everything that is stored against everything that was sent and acknowledged.
     pub(crate) fn judge(&self, books: &[&[Entry]]) -> Result<(), String> {
-        let mut places: HashMap<Name, u64> = HashMap::new();
-        for (line, messages) in self.lines.iter().enumerate() {
-            let mut last: HashMap<usize, usize> = HashMap::new();
-            // The latest time at which anything so far was sent first.
-            let mut latest: Option<(Instant, Name)> = None;
-            for (seq, message) in (1..).zip(messages) {
-                let at = || format!("line {line}, {seq}, {message:?}");
-                let name = Name::of(&message.content).ok_or_else(|| format!("{}: whose?", at()))?;
-                let entry = books.get(name.publisher).and_then(|book| book.get(name.number));
-                let Some(entry) = entry else { return Err(format!("{}: nobody sent it", at())) };
-                if entry.line != line
-                    || message.sender != user(name.publisher)
-                    || message.content != entry.content(name)
-                {
-                    return Err(format!("{}: not what was sent", at()));
-                }
-                if let Some(first) = places.insert(name, seq) {
-                    return Err(format!("{}: a duplicate of {first}", at()));
-                }
-                if let Some(before) = last.insert(name.publisher, name.number)
-                    && before > name.number
-                {
-                    return Err(format!("{}: reordered, {before} was sent after it", at()));
-                }
-                if let Some(ack) = &entry.ack
-                    && let Some((sent, later)) = latest
-                    && ack.at < sent
-                {
-                    return Err(format!("{}: stands behind {later:?}, sent after its ack", at()));
-                }
-                if latest.is_none_or(|(sent, _)| sent < entry.sent) {
-                    latest = Some((entry.sent, name));
-                }
-            }
+        let mut places = Places::default();
+        for line in 0..LINES {
+            self.judge_line(line, books, &mut places)?;
         }
         for (publisher, book) in books.iter().enumerate() {
             for (number, entry) in book.iter().enumerate() {
-                let Some(ack) = &entry.ack else { continue };
-                let name = Name { publisher, number };
-                let stored = self.lines[entry.line].get(ack.seq as usize - 1);
-                if places.get(&name) != Some(&ack.seq)
-                    || stored.is_none_or(|stored| stored.id != ack.id)
-                {
-                    let there = places.get(&name);
-                    return Err(format!(
-                        "a lost ack: {name:?} of line {} was acknowledged as {ack:?}, is at {there:?}, \
-                         and there is {stored:?}",
-                        entry.line
-                    ));
-                }
+                self.judge_ack(Name { publisher, number }, entry, &places)?;
             }
         }
         Ok(())
+    }
+
+    /// What is in a line was sent, in this order.
+    fn judge_line<'a>(
+        &'a self,
+        line: usize,
+        books: &[&[Entry]],
+        places: &mut Places<'a>,
+    ) -> Result<(), String> {
+        let inbox = Sort::of(line) == Sort::Inbox;
+        let mut last: HashMap<usize, usize> = HashMap::new();
+        // The latest time at which anything so far was sent first.
+        let mut latest: Option<(Instant, Name)> = None;
+        for (seq, message) in (1..).zip(&self.lines[line]) {
+            if inbox && message.content == READ {
+                continue;
+            }
+            let at = || format!("line {line}, {seq}, {message:?}");
+            let name = Name::of(&message.content).ok_or_else(|| format!("{}: whose?", at()))?;
+            let entry = books.get(name.publisher).and_then(|book| book.get(name.number));
+            let Some(entry) = entry else { return Err(format!("{}: nobody sent it", at())) };
+            if entry.line != line
+                || message.sender != user(name.publisher)
+                || message.content != entry.content(name)
+                || (inbox && message.id.is_empty() == entry.notifies(name))
+            {
+                return Err(format!("{}: not what was sent", at()));
+            }
+            if inbox {
+                places.ids.insert(&message.id);
+            }
+            let (first, times) = places.of.entry(name).or_insert((seq, 0));
+            *times += 1;
+            if *times > 1 {
+                if !inbox || *times > entry.tries {
+                    return Err(format!("{}: a duplicate of {first}", at()));
+                }
+                continue;
+            }
+            if let Some(before) = last.insert(name.publisher, name.number)
+                && before > name.number
+            {
+                return Err(format!("{}: reordered, {before} was sent after it", at()));
+            }
+            if let Some(ack) = &entry.ack
+                && let Some((sent, later)) = latest
+                && ack.at < sent
+            {
+                return Err(format!("{}: stands behind {later:?}, sent after its ack", at()));
+            }
+            if latest.is_none_or(|(sent, _)| sent < entry.sent) {
+                latest = Some((entry.sent, name));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was acknowledged is where and what it was said to be.
+    fn judge_ack(&self, name: Name, entry: &Entry, places: &Places<'_>) -> Result<(), String> {
+        let Some(ack) = &entry.ack else { return Ok(()) };
+        let there = places.of.get(&name).map(|(place, _)| *place);
+        let place = ack.seq.or(there).unwrap_or_default() as usize;
+        let stored = self.lines[entry.line].get(place.wrapping_sub(1));
+        let same = match ack.seq {
+            Some(_) => there == ack.seq && stored.is_some_and(|stored| stored.id == ack.id),
+            None => there.is_some() && places.ids.contains(ack.id.as_str()),
+        };
+        if same {
+            return Ok(());
+        }
+        Err(format!(
+            "a lost ack: {name:?} of line {} was acknowledged as {ack:?}, is at {there:?}, \
+             and there is {stored:?}",
+            entry.line
+        ))
     }
 
     /// Holds what a subscriber heard against what is stored.
@@ -206,5 +253,3 @@ impl Referee {
         Ok(())
     }
 }
-
-mod tests;

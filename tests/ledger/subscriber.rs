@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use crate::events::{Reply, event, line_of};
-use crate::ledger::{Heard, LINES, Line, Tally};
+use crate::ledger::{Heard, Line, SHARED, Tally};
 use crate::wire::{Client, Door, is_reply};
 
 /// One that listens.
@@ -15,7 +15,7 @@ pub(crate) struct Subscriber {
     pub(crate) number: usize,
     pub(crate) token: String,
     /// The last offset of each line that it has.
-    last: [u64; LINES],
+    last: [u64; SHARED],
     /// What it heard and nobody has looked at.
     pub(crate) heard: Vec<Heard>,
     pub(crate) tally: Tally,
@@ -31,7 +31,7 @@ enum Stand {
 
 impl Subscriber {
     pub(crate) fn new(number: usize, token: String) -> Self {
-        Self { number, token, last: [0; LINES], heard: Vec::new(), tally: Tally::default() }
+        Self { number, token, last: [0; SHARED], heard: Vec::new(), tally: Tally::default() }
     }
 
     /// Listens until the server is gone.
@@ -43,14 +43,14 @@ impl Subscriber {
             self.tally.add("compressed subscribers", 1);
         }
         let mut stands: Vec<Stand> = Vec::new();
-        for at in 0..lines.len() {
+        for (at, line) in lines.iter().enumerate().take(SHARED) {
             stands.push(Stand::Asked(Vec::new()));
-            if self.subscribe(&mut client, at, &lines[at]).is_none() {
+            if self.subscribe(&mut client, at, line).is_none() {
                 break;
             }
         }
         // The last ones may not have been asked for; then nothing comes of them either.
-        stands.resize_with(LINES, || Stand::Asked(Vec::new()));
+        stands.resize_with(SHARED, || Stand::Asked(Vec::new()));
         while let Some(text) = client.next()? {
             if is_reply(&text) {
                 self.reply(&mut client, &text, lines, &mut stands)?;

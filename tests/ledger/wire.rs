@@ -65,8 +65,17 @@ impl Client {
 
     /// Connects and authenticates; none when the server died meanwhile.
     pub(crate) fn arrive(address: &str, door: Door, token: &str) -> Result<Option<Self>, String> {
+        Self::arrive_by(address, door, &json!({"type": "auth", "token": token}))
+    }
+
+    /// The same by a request of one's own.
+    pub(crate) fn arrive_by(
+        address: &str,
+        door: Door,
+        auth: &Value,
+    ) -> Result<Option<Self>, String> {
         let Some(mut client) = Self::connect(address, door)? else { return Ok(None) };
-        let reply = client.ask(&json!({"type": "auth", "token": token}))?;
+        let reply = client.ask(auth)?;
         let Some(reply) = reply else { return Ok(None) };
         if reply["status"] == "ok" { Ok(Some(client)) } else { Err(format!("no entry: {reply}")) }
     }

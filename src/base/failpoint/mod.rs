@@ -53,4 +53,6 @@ pub(crate) enum Plant {
     NoDedupKey,
     /// The `client_id` of a publication is not stored.
     NoPublicationKey,
+    /// `event_ack` moves the cursor of an inbox to its end, wherever it says.
+    AckOfEverything,
 }
