@@ -91,6 +91,13 @@ mod planted {
         let broken = against("ahead", Kind::Kill, plant, 200).expect("a device that was passed by");
         expected(broken, &["who acknowledges: lost"]);
     }
+
+    #[test]
+    fn an_end_that_is_not_stored_is_caught() {
+        let plant = told("STENTOR_PLANT", "end_not_stored");
+        let broken = against("end", Kind::Kill, plant, 200).expect("an end that was told");
+        expected(broken, &["a lost step", "went back"]);
+    }
 }
 
 /// The contents of a directory but for what is shared memory.

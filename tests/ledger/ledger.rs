@@ -17,6 +17,8 @@ pub(crate) const LINES: usize = SHARED + INBOXES;
 pub(crate) const READ: &str = "read";
 /// Who writes.
 pub(crate) const PUBLISHERS: usize = 16;
+/// Services that run executions.
+pub(crate) const RUNNERS: usize = 2;
 /// Who listens: two at each door.
 pub(crate) const SUBSCRIBERS: usize = 6;
 

@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use stentor::base::rng::Rng;
 
+use crate::calls::{Caller, Worker};
 use crate::cut::{self, Loss};
 use crate::device::Device;
 use crate::ledger::{
-    CHANNELS, CHATS, INBOXES, Line, PUBLISHERS, SHARED, SUBSCRIBERS, Tally, chats_of, listener,
-    user,
+    CHANNELS, CHATS, INBOXES, Line, PUBLISHERS, RUNNERS, SHARED, SUBSCRIBERS, Tally, chats_of,
+    listener, user,
 };
 use crate::process::{self, Place, Server, Starting};
 use crate::publisher::{Manner, Publisher, Pulse};
 use crate::referee::Referee;
 use crate::room::Disk;
+use crate::runner::{Runner, TEAM, Watcher};
 use crate::subscriber::Subscriber;
 use crate::wire::{Client, Door};
 
@@ -40,6 +42,10 @@ pub(crate) struct Life {
     pub(crate) subscribers: Vec<Subscriber>,
     /// Two for each inbox.
     pub(crate) devices: Vec<Device>,
+    runners: Vec<Runner>,
+    watcher: Watcher,
+    worker: Worker,
+    caller: Caller,
     referee: Referee,
     pub(crate) tally: Tally,
 }
@@ -56,17 +62,23 @@ impl Life {
         if small && disk.is_none() {
             eprintln!("ledger {name}: nothing can be mounted here; RLIMIT_FSIZE stands in");
         }
+        let mut rng = Rng::new(seed);
+        let caller = Caller::new(rng.fork());
         let before = disk.as_ref().map(Disk::enter).unwrap_or_default();
         Ok(Self {
             place: Place { data, log: folder.join("server.log"), before },
             folder,
             rig: rig.clone(),
             disk,
-            rng: Rng::new(seed),
+            rng,
             lines: Vec::new(),
             publishers: Vec::new(),
             subscribers: Vec::new(),
             devices: Vec::new(),
+            runners: Vec::new(),
+            watcher: Watcher::default(),
+            worker: Worker::default(),
+            caller,
             referee: Referee::default(),
             tally: Tally::default(),
         })
@@ -123,7 +135,7 @@ impl Life {
     fn tokens(&self, sub: &str, role: &str, count: usize) -> Result<Vec<String>, String> {
         let mut command = self.place.command();
         command.args(["token", "--sub", sub, "--role", role, "--data"]).arg(&self.place.data);
-        command.args(["--count", &count.to_string()]);
+        command.args(["--count", &count.to_string(), "--team", TEAM]);
         let output = command.output().map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout);
         let tokens = text.lines().filter_map(|line| line.split_whitespace().last());
@@ -136,7 +148,7 @@ impl Life {
 
     /// Tokens, users and lines; all of it acknowledged, so none of it is made twice.
     pub(crate) fn set_up(&mut self, server: &Server) -> Result<(), String> {
-        let services = self.tokens("u", "service", PUBLISHERS)?;
+        let services = self.tokens("u", "service", PUBLISHERS + RUNNERS)?;
         let listeners = self.tokens("l", "user", SUBSCRIBERS + INBOXES)?;
         let mut here = Vec::new();
         for token in services.iter().chain(&listeners) {
@@ -158,10 +170,17 @@ impl Life {
             self.lines.push(line(owner, format!("ledger:{channel}"), String::new())?);
         }
         for (number, token) in services.into_iter().enumerate() {
-            self.publishers.push(Publisher::new(number, token, self.rng.fork()));
+            let rng = self.rng.fork();
+            self.worker.token.clone_from(&token);
+            match number.checked_sub(PUBLISHERS) {
+                None => self.publishers.push(Publisher::new(number, token, rng)),
+                Some(number) => self.runners.push(Runner::new(number, token, rng)),
+            }
         }
-        let mut listeners = listeners.into_iter().zip(here.drain(PUBLISHERS..));
+        let mut listeners = listeners.into_iter().zip(here.drain(PUBLISHERS + RUNNERS..));
         for (number, (token, _)) in listeners.by_ref().take(SUBSCRIBERS).enumerate() {
+            self.watcher.token.clone_from(&token);
+            self.caller.token.clone_from(&token);
             self.subscribers.push(Subscriber::new(number, token));
         }
         for (number, (token, mut client)) in listeners.enumerate() {
@@ -187,7 +206,8 @@ impl Life {
         let (pulse, address) = (Pulse::default(), server.address.clone());
         let (address, lines, pulse) = (address.as_str(), self.lines.as_slice(), &pulse);
         let (publishers, subscribers) = (&mut self.publishers, &mut self.subscribers);
-        let devices = &mut self.devices;
+        let (devices, runners, watcher) = (&mut self.devices, &mut self.runners, &mut self.watcher);
+        let (caller, worker) = (&mut self.caller, &mut self.worker);
         let (rng, disk) = (&mut self.rng, self.disk.as_ref());
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
@@ -196,6 +216,12 @@ impl Life {
             }
             for one in devices {
                 threads.push(scope.spawn(move || one.run(address, lines, manner, None)));
+            }
+            threads.push(scope.spawn(move || watcher.run(address, manner)));
+            threads.push(scope.spawn(move || worker.run(address)));
+            threads.push(scope.spawn(move || caller.run(address)));
+            for one in runners {
+                threads.push(scope.spawn(move || one.run(address, manner)));
             }
             for one in publishers {
                 threads.push(scope.spawn(move || one.run(address, lines, manner, pulse)));
@@ -234,6 +260,9 @@ impl Life {
         let read = self.referee.read(&mut client, &self.lines, 0..SHARED, everything);
         *stopped |= client.was_stopped();
         read?;
+        for one in &self.runners {
+            one.judge(&mut client, &self.watcher, everything)?;
+        }
         for at in SHARED..self.lines.len() {
             let device = self.devices.iter().find(|device| device.line == at).ok_or("no device")?;
             let mut client = device.look(&server.address)?.ok_or("nobody there")?;
@@ -310,6 +339,12 @@ impl Life {
         for tally in self.devices.iter_mut().map(|one| &mut one.tally) {
             self.tally.join(std::mem::take(tally));
         }
+        for tally in self.runners.iter_mut().map(|one| &mut one.tally) {
+            self.tally.join(std::mem::take(tally));
+        }
+        self.tally.join(std::mem::take(&mut self.watcher.tally));
+        self.tally.join(std::mem::take(&mut self.worker.tally));
+        self.tally.join(std::mem::take(&mut self.caller.tally));
         drop(self.disk);
         fs::remove_dir_all(&self.folder).map_err(|error| error.to_string())?;
         Ok(self.tally)

@@ -2,16 +2,17 @@
 //! again, and every promise that it made is held against what is there afterwards.
 //!
 //! 16 services write into 8 chats, 2 durable channels and the inboxes of 2 users; six subscribers listen
-//! at three doors, and each of the users by two devices. Whoever had no answer asks again, with the same
-//! `client_id` where there is one. 0 lost acks, 0 duplicates, 0 reorders, 0 holes (SPEC §5); inboxes at
-//! least once.
+//! at three doors, and each of the users by two devices; 2 services run executions that a user watches,
+//! and one answers calls. Whoever had no answer asks again, with the same `client_id` where there is
+//! one. 0 lost acks, 0 duplicates, 0 reorders, 0 holes (SPEC §5); inboxes at least once.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `campaign.rs`, `strike.rs` | cycle after cycle of one kind, and the faults |
 //! | `life.rs` | a data directory: set up, struck, looked at |
 //! | `publisher.rs`, `subscriber.rs` | who writes and who listens; `wire.rs`, `inflate.rs`: their doors |
-//! | `device.rs` | who has an inbox |
+//! | `device.rs`, `runner.rs` | who has an inbox; who runs executions, and who watches them |
+//! | `calls.rs` | who calls, and who answers |
 //! | `events.rs` | events and pages of them |
 //! | `ledger.rs`, `referee.rs` | what was promised, and who judges |
 //! | `process.rs` | the server as a process |
@@ -22,6 +23,7 @@
 //! `LEDGER_CYCLES=100` cycles of each kind (6), `LEDGER_KIND=power` one kind only, `LEDGER_SEED=7` the
 //! faults of that seed. A failure says how to repeat it and keeps its directory.
 
+mod calls;
 mod campaign;
 mod controls;
 mod cut;
@@ -34,6 +36,7 @@ mod process;
 mod publisher;
 mod referee;
 mod room;
+mod runner;
 mod strike;
 mod subscriber;
 mod wire;

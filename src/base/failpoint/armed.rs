@@ -56,7 +56,8 @@ pub(crate) fn hit(point: Point) {
 #[cfg(feature = "sqlite")]
 pub(crate) fn planted(plant: super::Plant) -> bool {
     use super::Plant::{
-        AckBeforeCommit, AckOfEverything, NoDedupKey, NoPublicationKey, SynchronousNormal,
+        AckBeforeCommit, AckOfEverything, EndNotStored, NoDedupKey, NoPublicationKey,
+        SynchronousNormal,
     };
     static PLANTED: OnceLock<Option<super::Plant>> = OnceLock::new();
     let read = || match std::env::var("STENTOR_PLANT").ok()?.as_str() {
@@ -65,6 +66,7 @@ pub(crate) fn planted(plant: super::Plant) -> bool {
         "no_dedup_key" => Some(NoDedupKey),
         "no_publication_key" => Some(NoPublicationKey),
         "ack_of_everything" => Some(AckOfEverything),
+        "end_not_stored" => Some(EndNotStored),
         other => {
             log::error!("STENTOR_PLANT: `{other}` is no bug that can be planted");
             std::process::exit(2);

@@ -55,4 +55,6 @@ pub(crate) enum Plant {
     NoPublicationKey,
     /// `event_ack` moves the cursor of an inbox to its end, wherever it says.
     AckOfEverything,
+    /// The last step of an execution is told, and not stored.
+    EndNotStored,
 }
