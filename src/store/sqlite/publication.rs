@@ -156,6 +156,11 @@ impl Batch<'_> {
     }
 }
 
+/// The newest offset of a channel, 0 when there is none.
+pub(super) fn top(conn: &Connection, channel: &str) -> rusqlite::Result<u64> {
+    Ok(line(conn, channel)?.map_or(0, |line| line.top))
+}
+
 /// A part of what a channel keeps, from one snapshot.
 pub(super) fn page(
     conn: &Connection,
