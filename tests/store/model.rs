@@ -18,6 +18,7 @@ use stentor::store::execution::ExecutionRead;
 use stentor::store::inbox::InboxRead;
 use stentor::store::memory::MemoryStore;
 use stentor::store::publication::{Keep, NewPublication};
+use stentor::store::search::Query;
 use stentor::store::sync::Missed;
 use stentor::store::{
     Error, Found, NewMessage, NewSession, Read, Reader, Store, Target, Write, Written,
@@ -205,6 +206,11 @@ fn reads() -> impl Strategy<Value = Read> {
         ),
         1 => (prop::sample::select(&["", "u", "A", "ä", "an"][..]), 0..4u32)
             .prop_map(|(query, limit)| Read::SearchUsers { query: query.into(), limit }),
+        1 => (users(), prop::option::of(chats()), prop::sample::select(&["ann", "A", "x a"][..]), 0..4u32)
+            .prop_map(|(user, chat, text, limit)| {
+                let query = Query::parse(text).expect("a query");
+                Read::Search { user, chat, query, limit }
+            }),
         1 => (prop::option::of(names()), 0..3u32, prop::option::of(chats()))
             .prop_map(|(query, limit, after)| Read::Rooms { query, limit, after }),
         1 => (chats(), users(), place(), place(), 0..5u32).prop_map(
