@@ -71,7 +71,7 @@ impl Batch<'_> {
         let is_new = before.is_none();
         let execution = update.apply(before, self.stamp)?;
         if failpoint::planted(Plant::EndNotStored) && execution.status.is_final() {
-            return Ok(ExecutionWritten::Updated { execution, by });
+            return Ok(ExecutionWritten::Updated { execution, by: card, logged: Vec::new() });
         }
         self.execute(
             SET,
