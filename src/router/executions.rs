@@ -238,7 +238,7 @@ impl Router {
                 let (channel, now) = (channel(id), cx.now.monotonic);
                 let (generation, position, _) =
                     self.channels.listen(&channel, call.home, None, now, cx.rng);
-                // Of a namespace that was configured durable only the store knows the place.
+                // In a namespace that the store numbers, which no configuration makes of this one.
                 let position =
                     position.unwrap_or_else(|| Position { offset: 0, epoch: DURABLE_EPOCH.into() });
                 let execution = execution.clone().map(Box::new);

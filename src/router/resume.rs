@@ -13,7 +13,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ask::Ask;
-use super::channels::{log_page, may_hear, stored, stored_page};
+use super::channels::{log_of, log_page, may_hear, stored, stored_page};
 use super::words::{Heard, Wish};
 use super::{After, Router};
 use crate::auth::Identity;
@@ -134,15 +134,18 @@ impl Resume {
             let limit = router.config.channels_per_connection;
             let full = limit.is_some_and(|limit| session.chosen >= limit);
             let to = match wish.channel {
-                Channel::Room(_) => &mut logs,
-                Channel::Named(_) if known || !full => &mut asked,
+                Channel::Room(_) if known => &mut logs,
+                Channel::Room(_) | Channel::Named(_) if known || !full => &mut asked,
                 // The inbox is no channel that is subscribed to.
-                Channel::Named(_) | Channel::User(_) => continue,
+                Channel::Room(_) | Channel::Named(_) | Channel::User(_) => continue,
             };
             let added = router.subscriptions.park(&wish.channel, id);
             if !known {
                 session.channels.push(added.number);
                 session.chosen += 1;
+                if let Channel::Room(_) = wish.channel {
+                    session.watch(added.number);
+                }
             }
             parked.push(added.number);
             to.push(wish);
@@ -193,9 +196,7 @@ impl Resume {
         // With no room left for events only the place is wanted.
         let limit = if self.left == 0 { 1 } else { router.config.history_page };
         let read = match &wish.channel {
-            Channel::Room(chat) => {
-                Read::Log { chat: *chat, user: identity.user.clone(), after, limit }
-            }
+            Channel::Room(chat) => log_of(&router.config.policies, identity, *chat, after, limit),
             channel => stored(router, cx, channel, wish.since.as_deref(), limit),
         };
         self.reading = Some(wish);
