@@ -238,11 +238,6 @@ impl Namespace {
                 return refuse(key, why);
             }
         }
-        if self.durable == Some(true) && matches!(name, "team" | "execution") {
-            let why = "cannot be chosen: what happens to executions is numbered in memory; they \
-                themselves are stored, and told to whoever subscribes";
-            return refuse("durable", why);
-        }
         let usual = Policy::built_in(name).unwrap_or(Policy::OPEN);
         let durable = self.durable.unwrap_or(usual.durable);
         let usual = if durable { usual.stored() } else { usual };

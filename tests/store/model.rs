@@ -27,7 +27,7 @@ use stentor::store::{
 use kept::{execution_writes, inbox_reads, inbox_writes};
 
 use crate::backends::user as user_of;
-use crate::backends::{Dir, START_MS, now, raw, register, user};
+use crate::backends::{Dir, START_MS, now, planted_runner, raw, register, user};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -366,14 +366,17 @@ fn outcomes(store: &mut dyn Store, now: Now, batch: &[Write]) -> Vec<Result<Writ
     out
 }
 
-fn run(cases: u32, bug: fn(&Write) -> Write) -> Result<(), TestError<Vec<Step>>> {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config).run(&steps(), |steps| same(&steps, bug))
+fn config() -> Config {
+    Config { cases: 128, failure_persistence: None, ..Config::default() }
+}
+
+fn run(mut runner: TestRunner, bug: fn(&Write) -> Write) -> Result<(), TestError<Vec<Step>>> {
+    runner.run(&steps(), |steps| same(&steps, bug))
 }
 
 #[test]
 fn sqlite_and_memory_agree_on_everything() {
-    if let Err(error) = run(128, Write::clone) {
+    if let Err(error) = run(TestRunner::new(config()), Write::clone) {
         panic!("{error}");
     }
 }
@@ -384,7 +387,7 @@ fn a_planted_bug_of_publications_is_found() {
         Write::Publish(new) => Write::Publish(NewPublication { client_id: None, ..new }),
         other => other,
     };
-    assert!(run(128, forgets_client_ids).is_err());
+    assert!(run(planted_runner(config()), forgets_client_ids).is_err());
 }
 
 #[test]
@@ -393,5 +396,5 @@ fn a_planted_bug_is_found() {
         Write::Message(message) => Write::Message(NewMessage { client_id: None, ..message }),
         other => other,
     };
-    assert!(run(128, forgets_client_ids).is_err());
+    assert!(run(planted_runner(config()), forgets_client_ids).is_err());
 }

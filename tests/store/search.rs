@@ -15,7 +15,7 @@ use stentor::store::{
     Error, Found, NewMessage, Read, Reader, Refusal, Store, Target, Write, Written,
 };
 
-use crate::backends::{Dir, Fixture, START_MS, contract, now, user};
+use crate::backends::{Dir, Fixture, START_MS, contract, now, planted_runner, user};
 
 /// More than SQLite puts into its index at once, so that some are in it and some are not.
 const MANY: usize = 300;
@@ -315,16 +315,17 @@ fn same(steps: &[Step], bug: fn(Write) -> Write) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn run(shrinks: u32, bug: fn(Write) -> Write) -> Result<(), TestError<Vec<Step>>> {
-    let max_shrink_iters = shrinks;
-    let config =
-        Config { cases: 32, max_shrink_iters, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config).run(&steps(), |steps| same(&steps, bug))
+fn config(cases: u32, max_shrink_iters: u32) -> Config {
+    Config { cases, max_shrink_iters, failure_persistence: None, ..Config::default() }
+}
+
+fn run(mut runner: TestRunner, bug: fn(Write) -> Write) -> Result<(), TestError<Vec<Step>>> {
+    runner.run(&steps(), |steps| same(&steps, bug))
 }
 
 #[test]
 fn sqlite_and_memory_find_the_same() {
-    if let Err(error) = run(500, |write| write) {
+    if let Err(error) = run(TestRunner::new(config(32, 500)), |write| write) {
         panic!("{error}");
     }
 }
@@ -335,7 +336,7 @@ fn a_planted_bug_is_found() {
         Write::Edit { message, by, .. } => Write::Edit { message, by, content: Arc::from("red") },
         other => other,
     };
-    assert!(run(0, forgets_edits).is_err());
+    assert!(run(planted_runner(config(256, 0)), forgets_edits).is_err());
 }
 
 /// The database as a server without search left it.

@@ -67,8 +67,6 @@ fn what_cannot_be_is_refused_by_name() {
         ("namespaces.game.subscribe=member", "`member` needs members"),
         ("namespaces.public.publish=member", "`member` needs members"),
         ("namespaces.room.durable=false", "only `presence` and `queue` can"),
-        ("namespaces.team.durable=true", "namespaces.team.durable: cannot be chosen"),
-        ("namespaces.execution.durable=true", "cannot be chosen: what happens to executions"),
         ("namespaces.game.history_messages=none", "`none` is for durable namespaces"),
     ] {
         let error = set(&[pair]).unwrap_err();

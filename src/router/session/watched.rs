@@ -4,6 +4,7 @@
 //! member watches no more: the subscription is then that of a member.
 
 use super::Session;
+use crate::hub::Channel;
 
 impl Session {
     /// Whether it listens to a chat without being a member.
@@ -11,9 +12,13 @@ impl Session {
         self.rare.as_ref().is_some_and(|rare| rare.watched.contains(&number))
     }
 
-    /// It listens to a chat without being a member.
-    pub(in crate::router) fn watch(&mut self, number: u32) {
-        self.rare.get_or_insert_default().watched.push(number);
+    /// It listens to a channel of its own choice; to that of a chat without being a member.
+    pub(in crate::router) fn choose(&mut self, channel: &Channel, number: u32) {
+        self.channels.push(number);
+        self.chosen += 1;
+        if let Channel::Room(_) = channel {
+            self.rare.get_or_insert_default().watched.push(number);
+        }
     }
 
     /// It does not any more, or is a member now; whether it did.

@@ -55,7 +55,7 @@ fn part(text: &str, words: &mut String, word: &mut String) -> bool {
 
 /// Brings the index up to `seq`, the chat's newest message, when that fills a chunk.
 pub(super) fn keep_up(conn: &Connection, seat: &Seat, seq: u64) -> rusqlite::Result<()> {
-    if seat.chat.unsigned_abs().wrapping_add(seq) % CHUNK != 0 {
+    if !seat.chat.unsigned_abs().wrapping_add(seq).is_multiple_of(CHUNK) {
         return Ok(());
     }
     index(conn, seat.chat, seat.indexed_seq, seq)
