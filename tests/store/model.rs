@@ -279,7 +279,7 @@ fn everything() -> Vec<Read> {
         let of = ExecutionRead::Of { team: team.into(), status: None, limit: 2 };
         all.push(Read::Execution(of));
     }
-    for channel in ["log:a", "log:b"] {
+    for channel in ["log:a", "log:b", "log:e"] {
         let (keep, now_ms) = (Keep::default(), START_MS);
         let (channel, after) = (channel.into(), Some(0));
         all.push(Read::Publications { channel, after, limit: 999, keep, now_ms });
@@ -378,7 +378,8 @@ fn a_planted_bug_of_publications_is_found() {
         Write::Publish(new) => Write::Publish(NewPublication { client_id: None, ..new }),
         other => other,
     };
-    assert!(run(128, forgets_client_ids).is_err());
+    // Few cases have a name twice while the first is kept.
+    assert!(run(512, forgets_client_ids).is_err());
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Batch<'_> {
                 logged.push((channel, publication));
             }
         }
-        Ok(ExecutionWritten::Updated { execution, by: card, logged })
+        Ok(ExecutionWritten::Updated { execution, by: card, began: is_new, logged })
     }
 
     /// What finished first goes when a team has too many.
