@@ -15,6 +15,7 @@ use super::batch::Batch;
 use super::failure::Failure;
 use super::notification;
 use super::rows::{self, count, int, time, user_id};
+use crate::base::failpoint::{self, Plant, Point};
 use crate::base::id::UserId;
 use crate::message::inbox::InboxEvent;
 use crate::message::record::{Raw, UserCard};
@@ -162,6 +163,7 @@ impl Batch<'_> {
             EVENT,
             (key, int(offset), at, new.by.0, new.word, new.payload.as_str(), new.critical),
         )?;
+        failpoint::hit(Point::AfterInsert);
         let event = InboxEvent {
             offset,
             at: self.stamp,
@@ -227,7 +229,9 @@ impl Batch<'_> {
         let Some((key, _)) = rows::user(self.conn, &cursor.user)? else { return Ok(()) };
         let mut known = self.conn.prepare_cached(KNOWN)?;
         let known = known.query_row((key, &cursor.device), |row| count(row, 0)).optional()?;
-        let offset = cursor.offset.min(top(self.conn, key)?).max(known.unwrap_or(0));
+        let everything = failpoint::planted(Plant::AckOfEverything);
+        let offset = if everything { u64::MAX } else { cursor.offset };
+        let offset = offset.min(top(self.conn, key)?).max(known.unwrap_or(0));
         self.set_cursor(key, &cursor.device, offset, bounds)
     }
 
