@@ -153,6 +153,18 @@ pub const KEYS: &[Key] = &[
         "for the histories of channels in memory; more: those that would end first are forgotten",
     ),
     key(
+        "limits.channel_idle_ms",
+        Time(|c| &mut c.router.channel_idle_ms),
+        (1000, 365 * DAY_MS),
+        "after its last use what memory holds of a room or channel without listeners is freed",
+    ),
+    key(
+        "limits.idle_channels",
+        Count(|c| &mut c.router.idle_channels),
+        (1, 100 * MILLION),
+        "channels without listeners that memory knows; more: those used longest ago are freed",
+    ),
+    key(
         "limits.inbox_events",
         Count(|c| &mut c.router.inbox.events),
         (1, MILLION),
@@ -163,6 +175,12 @@ pub const KEYS: &[Key] = &[
         Time(|c| &mut c.router.inbox.age_ms),
         (1000, 3650 * DAY_MS),
         "their age; older: the same",
+    ),
+    key(
+        "limits.inbox_sweep_ms",
+        Time(|c| &mut c.router.inbox_sweep_ms),
+        (1000, 365 * DAY_MS),
+        "how often inboxes that nothing comes to are gone through for what is too old",
     ),
     key(
         "limits.inbox_notifications",

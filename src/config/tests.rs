@@ -52,8 +52,8 @@ fn the_keys_are_those_of_the_specification() {
         messages_per_minute requests_per_second requests_burst ephemeral_per_second \
         connects_per_second_per_ip connects_burst_per_ip connections connections_per_user \
         connections_per_ip channels_per_connection parts_per_message history_page history_bytes \
-        inbox_events inbox_age_ms inbox_notifications inbox_devices executions_per_team \
-        logins_per_minute outbox_bytes outbox_soft_bytes outbox_soft_ms drain_ms";
+        channel_idle_ms idle_channels inbox_events inbox_age_ms inbox_sweep_ms inbox_notifications \
+        inbox_devices executions_per_team logins_per_minute outbox_bytes outbox_soft_bytes outbox_soft_ms drain_ms";
     assert_eq!(lookup::of_section("limits").join(" "), expected);
     assert_eq!(lookup::of_section("tokens").join(" "), "access_s refresh_s expired_close_ms");
     assert_eq!(lookup::of_section("http"), ["allowed_origins", "allowed_hosts"]);

@@ -139,16 +139,20 @@ impl Outbox {
             return Room::None;
         }
         if more > 0 {
-            self.append(Entry { bytes, tag }, spares);
+            self.append(Entry { bytes, tag }, more, spares);
         }
         Room::Queued
     }
 
+    /// Puts an entry of `length` bytes at the end.
     #[inline]
-    fn append(&mut self, entry: Entry, spares: &mut Spares) {
-        self.bytes += entry.bytes.as_slice().len();
-        if self.entries.capacity() == 0 {
-            self.entries = spares.tables.pop().unwrap_or_default();
+    fn append(&mut self, entry: Entry, length: usize, spares: &mut Spares) {
+        self.bytes += length;
+        if self.entries.capacity() == 0
+            && let Some(table) = spares.tables.pop()
+        {
+            // There is nothing in it to be dropped, and to find that out again would cost.
+            std::mem::forget(std::mem::replace(&mut self.entries, table));
         }
         self.entries.push_back(entry);
     }
@@ -165,10 +169,10 @@ impl Outbox {
 
     /// The queued bytes when there is one entry.
     pub(super) fn only(&self) -> Option<&[u8]> {
-        match self.entries.as_slices() {
-            ([only], []) if self.sealed == 0 => only.bytes.as_slice().get(self.head as usize..),
-            _ => None,
+        if self.entries.len() != 1 || self.sealed != 0 {
+            return None;
         }
+        self.entries.front()?.bytes.as_slice().get(self.head as usize..)
     }
 
     /// The queued bytes in order.

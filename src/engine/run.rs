@@ -47,7 +47,7 @@ impl Run {
     fn continues(&self, receivers: &[ConnectionId], frame: &Common, tag: Tag) -> bool {
         self.tag.is_some_and(|before| before.class == tag.class)
             && self.bytes + frame.line().len() <= RUN_BYTES_MAX
-            && self.receivers == receivers
+            && are_the_same(&self.receivers, receivers)
     }
 
     fn begin(&mut self, receivers: &[ConnectionId], tag: Tag) {
@@ -73,6 +73,15 @@ impl Run {
     }
 }
 
+/// Whether both lists hold the same in the same order. Looks at all of them, many at a time: lists of
+/// one length are the same as good as always, and are compared for each message of a run.
+fn are_the_same(ours: &[ConnectionId], theirs: &[ConnectionId]) -> bool {
+    let differ =
+        |(a, b): (&ConnectionId, &ConnectionId)| (a.slot ^ b.slot) | (a.generation ^ b.generation);
+    ours.len() == theirs.len()
+        && ours.iter().zip(theirs).map(differ).fold(0, |all, one| all | one) == 0
+}
+
 /// The frames of a run in one language as their receivers get them; each form is made for the first
 /// who needs it.
 #[derive(Debug, Default)]
@@ -93,6 +102,15 @@ impl Framed {
         let place = &mut self.blocks[usize::from(door == Door::Lines)];
         Bytes::Block(Arc::clone(place.get_or_insert_with(|| block(frames, door, spares))))
     }
+}
+
+/// What is made of a run for those who do not get it as it is.
+#[derive(Debug, Default)]
+struct Others {
+    /// The frames in the other language.
+    translated: Option<Vec<Common>>,
+    /// Of the frames as they are, and of those in the other language.
+    framed: [Framed; 2],
 }
 
 fn block(frames: &[Common], door: Door, spares: &mut Spares) -> Arc<[u8]> {
@@ -163,33 +181,21 @@ impl<H: Handler> Engine<H> {
     pub(super) fn end_run(&mut self, out: &mut Outputs<H>) {
         let Some(tag) = self.run.tag else { return };
         let mut run = std::mem::take(&mut self.run);
-        let (mut framed, mut translated) = (Framed::default(), None);
+        let (mut framed, mut others) = (Framed::default(), Others::default());
         let (mut counts, mut queued) = ([0; 2], 0);
         for &to in &run.receivers {
             let Some(found) = self.connections.get_mut(to) else { continue };
             let Some(door) = found.transport.door().filter(|_| found.stage == Stage::Open) else {
                 continue;
             };
-            let terms = found.terms;
-            let (frames, framed) = if found.translated {
-                let (frames, framed) = translated
-                    .get_or_insert_with(|| (self.translated(&run.frames), Framed::default()));
-                (&frames[..], framed)
-            } else {
-                (&run.frames[..], &mut framed)
-            };
-            counts[usize::from(door == Door::Lines)] += frames.len() as u64;
-            if terms != Terms::Plain {
-                let forms = &mut framed.compressed;
-                if let Some(bytes) = self.compressed_run(to, terms, frames, forms) {
-                    if self.queue(to, bytes, tag, out) == Room::None {
-                        self.slow.push(to);
-                    }
-                    continue;
+            if found.translated || found.terms != Terms::Plain {
+                if self.queue_other(to, door, &run.frames, tag, &mut others, out) == Room::None {
+                    self.slow.push(to);
                 }
+                continue;
             }
-            let bytes = framed.bytes(frames, door, &mut self.spares);
-            let Some(found) = self.connections.get_mut(to) else { continue };
+            counts[usize::from(door == Door::Lines)] += run.frames.len() as u64;
+            let bytes = framed.bytes(&run.frames, door, &mut self.spares);
             let (before, limit) = (found.outbox.bytes(), found.room(&self.config));
             if found.outbox.push(bytes, tag, limit, &mut self.spares) == Room::None {
                 self.slow.push(to);
@@ -207,13 +213,40 @@ impl<H: Handler> Engine<H> {
         for (door, count) in [Door::WebSocket, Door::Lines].into_iter().zip(counts) {
             self.metrics.sent.add_at(DoorLabel::from(door), count);
         }
-        for frame in translated.into_iter().flat_map(|(frames, _)| frames) {
+        for frame in others.translated.into_iter().flatten() {
             recycle(frame, &mut self.spares);
         }
         run.clear(&mut self.spares);
         if self.run.is_empty() {
             self.run = run;
         }
+    }
+
+    /// Queues a run for one who has it compressed, or in the other language.
+    fn queue_other(
+        &mut self,
+        to: ConnectionId,
+        door: Door,
+        frames: &[Common],
+        tag: Tag,
+        others: &mut Others,
+        out: &mut Outputs<H>,
+    ) -> Room {
+        let Some(found) = self.connections.get(to) else { return Room::Queued };
+        let terms = found.terms;
+        let (frames, framed) = if found.translated {
+            let frames = others.translated.get_or_insert_with(|| self.translated(frames));
+            (&frames[..], &mut others.framed[1])
+        } else {
+            (frames, &mut others.framed[0])
+        };
+        self.metrics.sent.add_at(DoorLabel::from(door), frames.len() as u64);
+        let compressed = match terms {
+            Terms::Plain => None,
+            terms => self.compressed_run(to, terms, frames, &mut framed.compressed),
+        };
+        let bytes = compressed.unwrap_or_else(|| framed.bytes(frames, door, &mut self.spares));
+        self.queue(to, bytes, tag, out)
     }
 }
 

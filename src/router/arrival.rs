@@ -17,7 +17,7 @@ use crate::hub::Channel;
 use crate::message::close::USER_CONNECTIONS;
 use crate::message::fault::{Code, Fault};
 use crate::message::record::Profile;
-use crate::store::inbox::{InboxWrite, Place};
+use crate::store::inbox::{InboxFound, InboxWrite, Place};
 use crate::store::{Found, Read, Write, Written};
 
 /// How far the arrival is, and what its reply will say.
@@ -198,6 +198,17 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, mut step: Step, event: Event) -> Outc
             step.resume.found(ask.cx, &events, top, more);
             read_log(ask, step)
         }
+        Event::Found(Found::Inbox(InboxFound::Page { first, top, .. })) => {
+            step.resume.found_inbox(first, top);
+            read_log(ask, step)
+        }
+        Event::Found(Found::Executions { executions, .. }) => {
+            let (router, id) = (&mut *ask.router, ask.connection);
+            match step.resume.seen(router, id, &step.identity, &executions) {
+                Some(wish) => ask_homes(ask, step, vec![wish]),
+                None => read_log(ask, step),
+            }
+        }
         Event::Found(Found::Publications(found)) => {
             step.resume.found_stored(ask.cx, &found);
             read_log(ask, step)
@@ -278,6 +289,9 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     let Step { identity, profile, tokens, budget, mut resume, renews, place, .. } = step;
     if renews {
         resume.stand(ask.router, ask.cx, id);
+        if let Some((offset, top)) = resume.inbox() {
+            ask.router.rewind_inbox(ask.cx, id, offset, top);
+        }
         return reply(ask, tokens.as_ref(), &resume);
     }
     let Some(budget) = budget else { return Err(gone()) };
@@ -302,7 +316,11 @@ fn arrive(ask: &mut Ask<'_, '_>, step: Step) -> Outcome {
     }
     ask.router.metrics.users.add(1);
     ask.cx.limit(id, ask.router.config.message_bytes);
-    ask.router.open_inbox(ask.cx, id, announced, place.unwrap_or_default());
+    let mut place = place.unwrap_or_default();
+    if let Some((offset, top)) = resume.inbox() {
+        (place.cursor, place.top) = (offset, top.max(place.top));
+    }
+    ask.router.open_inbox(ask.cx, id, announced, place);
     reply(ask, tokens.as_ref(), &resume)
 }
 

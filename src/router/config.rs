@@ -1,10 +1,13 @@
 //! The limits of what is said, and the namespaces of channels. Sizes in bytes, times in milliseconds; `None` is no limit.
 
+use std::time::Duration;
+
+use crate::hub::channels::Bounds;
 use crate::hub::policy::Policies;
 use crate::router::bus::alerts::Alerts;
 use crate::router::calls::Calls;
 
-use crate::store::inbox::Bounds;
+use crate::store::inbox;
 
 /// What a client may say, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +29,20 @@ pub struct Config {
     /// Elements of a page (300). Effect: the page is that long.
     pub history_page: u32,
     /// How much is kept in the inbox of a user.
-    pub inbox: Bounds,
+    pub inbox: inbox::Bounds,
+    /// How long after all inboxes were gone through for what is too old they are again (1 h).
+    pub inbox_sweep_ms: u64,
     /// Executions that a team keeps (10,000). Effect: those that finished first go.
     pub executions_per_team: u32,
     /// What the histories of all channels in memory may take (64 MiB). Effect: those that would end
     /// first are forgotten.
     pub history_bytes: usize,
+    /// How long the memory of a channel that nobody listens to outlives its last use (24 h). Effect:
+    /// it is freed; its numbering restarts, unless it is stored.
+    pub channel_idle_ms: u64,
+    /// Channels that nobody listens to and that are remembered (65,536, of all loops). Effect: those
+    /// used longest ago are freed.
+    pub idle_channels: u32,
     /// How long a user counts as present whose last connection broke (15 s). Effect: a leave is told
     /// then.
     pub presence_grace_ms: u64,
@@ -57,15 +68,30 @@ impl Default for Config {
             heartbeat_ms: 30_000,
             channels_per_connection: Some(128),
             history_page: 300,
-            inbox: Bounds::default(),
+            inbox: inbox::Bounds::default(),
+            inbox_sweep_ms: 3_600_000,
             executions_per_team: 10_000,
             history_bytes: 64 * 1024 * 1024,
+            channel_idle_ms: 86_400_000,
+            idle_channels: 65_536,
             presence_grace_ms: 15_000,
             job_timeout_ms: 30_000,
             hints: true,
             calls: Calls::default(),
             alerts: Alerts::default(),
             policies: Policies::default(),
+        }
+    }
+}
+
+impl Config {
+    /// What the channels of each of so many loops may take.
+    pub(super) fn channel_bounds(&self, loops: usize) -> Bounds {
+        let loops = loops.max(1);
+        Bounds {
+            history_bytes: self.history_bytes / loops,
+            idle: Duration::from_millis(self.channel_idle_ms),
+            idle_channels: self.idle_channels as usize / loops,
         }
     }
 }

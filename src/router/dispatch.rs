@@ -290,6 +290,7 @@ fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
         Request::EditMessage(request) => messages::edit_message(ask, &request),
         Request::DeleteMessage(request) => messages::delete_message(ask, &request),
         Request::MarkRead(request) => messages::mark_read(ask, &request),
+        Request::SearchMessages(request) => messages::search_messages(ask, &request),
         Request::Typing(request) => messages::typing(ask, &request),
         Request::Subscribe(request) => channels::subscribe(ask, &request),
         Request::Unsubscribe(request) => channels::unsubscribe(ask, &request),

@@ -17,6 +17,7 @@ use crate::message::record::{ChatKind, RoomEvent};
 use crate::message::server;
 use crate::protocol::frame::{Common, Frame};
 use crate::protocol::websocket::Opcode;
+use crate::store::inbox::InboxWritten;
 use crate::store::{Logged, Written};
 
 impl Router {
@@ -36,6 +37,11 @@ impl Router {
                 if !self.tell_execution(cx, written, done.call, done.by) {
                     return;
                 }
+            }
+            (Written::Inbox(written), None)
+                if let InboxWritten::Swept { last, dropped } = &**written =>
+            {
+                return self.swept(cx, last.as_ref(), *dropped);
             }
             (_, None) => return self.finished(cx, done),
         }

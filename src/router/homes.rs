@@ -1,12 +1,18 @@
 //! What other loops say: the home of users, accounts and channels answers, the others listen.
 
+use std::time::Duration;
+
 use super::ask::Event;
+use super::metrics::Freed;
 use super::words::{Heard, Post, Wish, Word};
-use super::{Router, Step};
+use super::{Router, Step, Timer};
 use crate::base::arena::Key;
 use crate::base::id::LoopId;
 use crate::handler::Context;
 use crate::hub::Channel;
+
+/// Between two steps of freeing what nobody uses.
+const TIDY_LATER: Duration = Duration::from_millis(10);
 
 impl Router {
     /// One word of a loop, this one included.
@@ -40,11 +46,13 @@ impl Router {
                 };
                 let channels: Vec<Heard> = channels.into_iter().map(listen).collect();
                 channels.iter().for_each(|heard| self.bus_interest(cx, &heard.channel));
+                self.count_channels();
                 cx.tell(from, Word::Listening { call: call.key, channels });
             }
             Word::History { call, channel, since, limit } => {
                 let (since, limit) = (since.as_deref(), limit as usize);
                 let (position, page) = self.channels.history(&channel, since, limit, now, cx.rng);
+                self.plan_tidying(cx);
                 cx.tell(from, Word::Page { call: call.key, position, page: Box::new(page) });
             }
             Word::Page { call, position, page } => {
@@ -87,6 +95,34 @@ impl Router {
             self.channels.unlisten(&channel, from, generation, cx.now.monotonic);
             self.bus_interest(cx, &channel);
         }
+        self.plan_tidying(cx);
+    }
+
+    /// What was used last, and is not any more, is to be freed in its time.
+    pub(super) fn plan_tidying(&mut self, cx: &mut Context<'_, Self>) {
+        if !self.tidies
+            && let Some(due) = self.channels.next_idle()
+        {
+            self.tidies = true;
+            let after = due.saturating_sub(cx.now.monotonic).max(TIDY_LATER);
+            cx.set_timer(after, Timer::Tidy);
+        }
+    }
+
+    /// Frees what nobody has used for long; of too much the rest soon.
+    pub(super) fn tidy(&mut self, cx: &mut Context<'_, Self>) {
+        self.tidies = false;
+        self.channels.tidy(cx.now.monotonic);
+        self.count_channels();
+        self.plan_tidying(cx);
+    }
+
+    pub(super) fn count_channels(&mut self) {
+        let freed = self.channels.take_freed();
+        self.metrics.channels.set(self.channels.len() as i64);
+        self.metrics.channels_freed.add_at(Freed::Idle, freed.idle);
+        self.metrics.channels_freed.add_at(Freed::Crowded, freed.crowded);
+        self.metrics.history_bytes.set(self.channels.history_bytes() as i64);
     }
 
     /// What is for users here.

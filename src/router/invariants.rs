@@ -17,6 +17,13 @@ impl Router {
         self.calls.len()
     }
 
+    /// How many channels memory knows whose home is this loop, for tests and simulations: in time it
+    /// forgets those that nobody uses.
+    #[must_use]
+    pub fn known_channels(&self) -> usize {
+        self.channels.len()
+    }
+
     /// How many channels and users have state on this loop, for tests and simulations: nothing may
     /// be left when everybody has gone.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Chat messages: sent, read, edited, deleted, marked, and the sign that one is being typed.
+//! Chat messages: sent, read, searched, edited, deleted, marked, and the sign that one is being typed.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::message::fault::Fault;
 use crate::message::record::ChatMessage;
 use crate::message::{client, server};
 use crate::protocol::websocket::Opcode;
+use crate::store::search::{NoQuery, QUERY_BYTES_MAX, Query};
 use crate::store::{Found, NewMessage, Read, Target, Write, Written};
 
 /// What a request about messages waits for.
@@ -111,6 +112,23 @@ pub(super) fn get_messages(ask: &mut Ask<'_, '_>, request: &client::GetMessages<
     }
     let (before, after) = (request.before_seq, request.after_seq);
     ask.read(Read::Messages { chat, user, before, after, limit }, Step::Page)
+}
+
+/// Finds messages in the chats of the user, newest first.
+pub(super) fn search_messages(
+    ask: &mut Ask<'_, '_>,
+    request: &client::SearchMessages<'_>,
+) -> Outcome {
+    let query = Query::parse(&request.query).map_err(|why| match why {
+        NoQuery::TooLong => {
+            let message = format!("\"query\" must have 1 to {QUERY_BYTES_MAX} bytes");
+            Fault::field("query", message)
+        }
+        NoQuery::NoWord => Fault::field("query", "\"query\" must hold a letter or a digit"),
+    })?;
+    let chat = request.chat_id.as_ref().map(|text| id("chat_id", text)).transpose()?;
+    let (user, limit) = (ask.me()?, limit(request.limit, 50, ask.router.config.history_page));
+    ask.read(Read::Search { user, chat, query, limit }, Step::Page)
 }
 
 /// What a refusal is called where `to` names the other user.

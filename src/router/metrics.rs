@@ -3,7 +3,7 @@
 use crate::codec::Codec;
 use crate::message::client::Verb;
 use crate::message::fault::Code;
-use crate::metrics::{Counts, Label, LabelSet, rows};
+use crate::metrics::{Counts, Label, LabelSet, labels, rows};
 
 /// A verb as a label; what is no verb is `other`.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,16 @@ impl Label for CodecName {
     }
 }
 
+labels! {
+    /// Why a channel was freed.
+    pub enum Freed: "reason" {
+        /// Nobody used it for long.
+        Idle = "idle",
+        /// There were too many that nobody listened to.
+        Crowded = "crowded",
+    }
+}
+
 rows! {
     /// The rows of one loop's router.
     pub struct Metrics {
@@ -110,6 +120,10 @@ rows! {
         broadcasts: Counter = "stentor_broadcasts_total",
         /// Retries of publications that are remembered.
         publication_duplicates: Counter = "stentor_publication_duplicates_total",
+        /// Channels of which memory knows something.
+        channels: Gauge = "stentor_channels",
+        /// Channels of which it knows nothing any more, by why.
+        channels_freed: Counter[Freed] = "stentor_channels_freed_total",
         /// What the histories of channels in memory take.
         history_bytes: Gauge = "stentor_history_bytes",
         /// Publications forgotten before their time, because histories took too much.

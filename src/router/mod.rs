@@ -104,6 +104,8 @@ pub struct Router {
     everywhere: Everywhere,
     revocations: Revocations,
     channels: Channels,
+    /// Whether the timer runs that frees what nobody uses.
+    tidies: bool,
     local_users: LocalUsers,
     user_homes: UserHomes<Budget>,
     attendance: Attendance,
@@ -115,6 +117,8 @@ pub struct Router {
     logins: Logins,
     /// Of inboxes, by user and device: those that moved and are not stored yet.
     cursors: BTreeMap<(UserId, Arc<str>), u64>,
+    /// How far what is too old in inboxes was looked for.
+    sweep: inbox::Sweep,
     backends: calls::Backends,
     bus: bus::Bus,
     watch: bus::alerts::Watch,
@@ -165,6 +169,8 @@ pub enum Timer {
     Cursors,
     /// Look at what operators are woken for.
     Watch,
+    /// Free what of channels nobody has used for long.
+    Tidy,
 }
 
 impl Router {
@@ -184,8 +190,8 @@ impl Router {
             observer,
         } = parts;
         let backends = calls::Backends::new(seed, &config.calls, homes.len(), registry);
-        let share = config.history_bytes / homes.len().max(1);
-        let channels = Channels::new(seed, homes.len(), config.policies.clone(), share);
+        let bounds = config.channel_bounds(homes.len());
+        let channels = Channels::new(seed, homes.len(), config.policies.clone(), bounds);
         let grace = Duration::from_millis(config.presence_grace_ms);
         Self {
             patterns: Patterns::default(),
@@ -208,6 +214,7 @@ impl Router {
             upgrades: Vec::new(),
             revocations: Revocations::new(seed),
             channels,
+            tidies: false,
             local_users: LocalUsers::new(seed),
             user_homes: UserHomes::new(seed),
             budgets: Budgets::new(&guard),
@@ -218,6 +225,7 @@ impl Router {
             watch: bus::alerts::Watch::new(registry),
             registry: registry.clone(),
             cursors: BTreeMap::new(),
+            sweep: inbox::Sweep::default(),
             metrics: registry.block(),
             guard_metrics: registry.block(),
         }
@@ -312,6 +320,7 @@ impl Handler for Router {
             Timer::Backend(key) => self.call_is_late(cx, key),
             Timer::Cursors => self.save_cursors(cx),
             Timer::Watch => self.watch_is_due(cx),
+            Timer::Tidy => self.tidy(cx),
             Timer::Call(key) => {
                 let fault = ask::refused(&crate::store::Error::Unavailable("no answer".into()));
                 self.metrics.job_timeouts.add(1);

@@ -3,7 +3,8 @@
 //!
 //! Law: from its answer in `resumed` on, a channel is heard without a gap or a repeat. A channel that
 //! may not be heard, or that the connection has no room for, is left out of `resumed`, whether it
-//! exists or not. Limit: [`PAGE_BYTES_MAX`] for what is missed in all channels; `more` tells of the
+//! exists or not. The place in the user's own inbox is where that goes on, instead of the device's
+//! cursor. Limit: [`PAGE_BYTES_MAX`] for what is missed in all channels; `more` tells of the
 //! rest, which `history` gives.
 
 use std::fmt;
@@ -14,15 +15,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ask::Ask;
 use super::channels::{log_page, may_hear, stored, stored_page};
+use super::session::Session;
 use super::words::{Heard, Wish};
-use super::{After, Router};
+use super::{After, Router, executions};
 use crate::auth::Identity;
 use crate::base::id::ConnectionId;
 use crate::handler::Context;
 use crate::hub::channels::{DURABLE_EPOCH, PAGE_BYTES_MAX, Page, Position, Since};
 use crate::hub::{AsChannel, Channel};
+use crate::message::execution::Execution;
 use crate::message::fault::Fault;
 use crate::message::json::Json;
+use crate::store::inbox::InboxRead;
 use crate::store::publication::Publications;
 use crate::store::{Logged, Read};
 
@@ -33,19 +37,24 @@ pub(super) struct Resume {
     asked: Vec<Wish>,
     /// Channels of which the store is still to be asked.
     logs: Vec<Wish>,
+    /// Channels of executions: of which team each is, the store is to be asked first.
+    unseen: Vec<Wish>,
     /// The one of which it is being asked.
     reading: Option<Wish>,
     done: Vec<Resumed>,
     /// The numbers of the channels in which what comes is put by.
     parked: Vec<u32>,
+    /// The last event of the user's inbox that the client has, and the newest there is, if the client
+    /// says so and it can be.
+    inbox: Option<(u64, u64)>,
     /// What is left for missed events, in bytes.
     left: usize,
 }
 
 impl Default for Resume {
     fn default() -> Self {
-        let (asked, logs, done, parked) = Default::default();
-        Self { asked, logs, reading: None, done, parked, left: PAGE_BYTES_MAX }
+        let (asked, logs, unseen, done, parked) = Default::default();
+        Self { asked, logs, unseen, reading: None, done, parked, inbox: None, left: PAGE_BYTES_MAX }
     }
 }
 
@@ -91,6 +100,21 @@ impl<'de> Deserialize<'de> for Written {
     }
 }
 
+/// Whether a connection has chosen as many channels as it may.
+fn is_full(session: &Session, limit: Option<u32>) -> bool {
+    limit.is_some_and(|limit| session.chosen >= limit)
+}
+
+/// Subscribes, and has put by what comes; the number of the channel.
+fn park(router: &mut Router, id: ConnectionId, channel: &Channel, known: bool) -> u32 {
+    let number = router.subscriptions.park(channel, id).number;
+    if !known && let Some(session) = router.sessions.get_mut(id) {
+        session.channels.push(number);
+        session.chosen += 1;
+    }
+    number
+}
+
 /// The first number that is no offset.
 const OFFSET_END: u64 = 1 << 53;
 
@@ -122,35 +146,62 @@ impl Resume {
         identity: &Identity,
         wishes: Vec<Wish>,
     ) -> (Self, Vec<Wish>) {
-        let (mut logs, mut asked, mut parked) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut logs, mut asked, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
+        let mut parked = Vec::new();
         for wish in wishes {
+            if executions::decides(router, identity, wish.channel.as_channel()) {
+                unseen.push(wish);
+                continue;
+            }
             let number = router.subscriptions.number(&wish.channel);
-            let Some(session) = router.sessions.get_mut(id) else { break };
+            let Some(session) = router.sessions.get(id) else { break };
             let known = number.is_some_and(|number| session.channels.contains(&number));
             let policies = &router.config.policies;
             if !may_hear(policies, identity, wish.channel.as_channel(), || known) {
                 continue;
             }
-            let limit = router.config.channels_per_connection;
-            let full = limit.is_some_and(|limit| session.chosen >= limit);
+            let full = is_full(session, router.config.channels_per_connection);
             let to = match wish.channel {
                 Channel::Room(_) => &mut logs,
                 Channel::Named(_) if known || !full => &mut asked,
-                // The inbox is no channel that is subscribed to.
-                Channel::Named(_) | Channel::User(_) => continue,
+                Channel::Named(_) => continue,
+                // The inbox is no channel that is subscribed to: only its log is asked.
+                Channel::User(_) => {
+                    logs.push(wish);
+                    continue;
+                }
             };
-            let added = router.subscriptions.park(&wish.channel, id);
-            if !known {
-                session.channels.push(added.number);
-                session.chosen += 1;
-            }
-            parked.push(added.number);
+            parked.push(park(router, id, &wish.channel, known));
             to.push(wish);
         }
         // The last is taken first.
         logs.reverse();
-        let resume = Self { asked: asked.clone(), logs, parked, ..Self::default() };
+        unseen.reverse();
+        let resume = Self { asked: asked.clone(), logs, unseen, parked, ..Self::default() };
         (resume, asked)
+    }
+
+    /// The store has said of which team an execution is. Gives what its home is to be asked for, if
+    /// the user may hear it.
+    pub(super) fn seen(
+        &mut self,
+        router: &mut Router,
+        id: ConnectionId,
+        identity: &Identity,
+        executions: &[Execution],
+    ) -> Option<Wish> {
+        let wish = self.reading.take()?;
+        let seen = |one: &Execution| executions::may_see(identity, &one.team_id);
+        executions.first().filter(|one| seen(one))?;
+        let number = router.subscriptions.number(&wish.channel);
+        let session = router.sessions.get(id)?;
+        let known = number.is_some_and(|number| session.channels.contains(&number));
+        if !known && is_full(session, router.config.channels_per_connection) {
+            return None;
+        }
+        self.parked.push(park(router, id, &wish.channel, known));
+        self.asked.push(wish.clone());
+        Some(wish)
     }
 
     /// Homes have said what was missed.
@@ -187,6 +238,12 @@ impl Resume {
         cx: &Context<'_, Router>,
         identity: &Identity,
     ) -> Option<Read> {
+        if let Some(wish) = self.unseen.pop() {
+            let read = executions::asks(wish.channel.as_channel());
+            self.reading = Some(wish);
+            // What cannot be the name of an execution is the name of none.
+            return read.or_else(|| self.next_read(router, cx, identity));
+        }
         let wish = self.logs.pop()?;
         let known = wish.since.as_ref().filter(|since| *since.epoch == *DURABLE_EPOCH);
         let after = known.map(|since| since.offset);
@@ -196,7 +253,16 @@ impl Resume {
             Channel::Room(chat) => {
                 Read::Log { chat: *chat, user: identity.user.clone(), after, limit }
             }
-            channel => stored(router, cx, channel, wish.since.as_deref(), limit),
+            Channel::User(user) => Read::Inbox(InboxRead::Page {
+                user: user.clone(),
+                after: Some(after.unwrap_or_default()),
+                limit: 1,
+                bytes: 1,
+                since_ms: cx.now.unix_ms.saturating_sub(router.config.inbox.age_ms),
+            }),
+            channel @ Channel::Named(_) => {
+                stored(router, cx, channel, wish.since.as_deref(), limit)
+            }
         };
         self.reading = Some(wish);
         Some(read)
@@ -225,6 +291,24 @@ impl Resume {
         self.done(channel, position, page);
     }
 
+    /// The user's inbox stands there: what came after the place follows by itself.
+    pub(super) fn found_inbox(&mut self, first: u64, top: u64) {
+        let Some(Wish { channel, since: Some(since) }) = self.reading.take() else { return };
+        let known = *since.epoch == *DURABLE_EPOCH && since.offset <= top;
+        if known {
+            self.inbox = Some((since.offset, top));
+        }
+        let recovered = known && first <= since.offset.saturating_add(1);
+        let page = Page { recovered, ..Page::default() };
+        let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
+        self.done(channel, position, page);
+    }
+
+    /// Where the inbox goes on, and its newest offset, when the client has said what it has.
+    pub(super) const fn inbox(&self) -> Option<(u64, u64)> {
+        self.inbox
+    }
+
     /// The log that is being read is not the user's any more: it is left out.
     pub(super) fn refused(&mut self) -> bool {
         self.reading.take().is_some()
@@ -243,7 +327,8 @@ impl Resume {
         // Who was removed from a chat meanwhile hears nothing of it.
         self.done.retain(|resumed| {
             let number = subscriptions.number(&resumed.channel);
-            number.is_some_and(|number| channels.contains(&number))
+            let stands = number.is_some_and(|number| channels.contains(&number));
+            stands || matches!(resumed.channel, Channel::User(_))
         });
         let (mut missed, mut parked) = (Vec::new(), Vec::new());
         for Resumed { channel, position, page } in &mut self.done {

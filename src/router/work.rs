@@ -1,9 +1,11 @@
 //! What workers do: one job, or a batch of writes, to its end.
 //!
 //! Whoever has the threads calls these; a test calls them at once.
+//! What went into inboxes, or into durable channels beside what was asked for, is an end of its own.
 
 use std::sync::Arc;
 
+use super::inbox::NOBODY;
 use super::words::{CallRef, Done, Finished, Job, PasswordTask};
 use crate::auth::Passwords;
 use crate::base::now::Now;
@@ -30,6 +32,14 @@ pub fn commit(store: &mut dyn Store, now: Now, jobs: Vec<Job>, homes: &Homes) ->
             let kept = by_home(written.take_kept(), homes);
             let kept = kept.into_iter().filter(|kept| !kept.is_empty());
             ends.extend(kept.map(|kept| Done { call, by, result: Finished::Kept(kept) }));
+        }
+        if let Ok(Written::Execution(written)) = &mut result {
+            let call = CallRef { key: NOBODY, ..call };
+            ends.extend(written.take_logged().into_iter().map(|(channel, publication)| {
+                let (offset, publication) = (publication.offset, Some(publication));
+                let written = Written::Published { channel, offset, publication };
+                Done { call, by, result: Finished::Written(Ok(written)) }
+            }));
         }
         ends.push(Done { call, by, result: Finished::Written(result) });
     }

@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use super::Refusal;
+use super::inbox::json;
+use super::publication::{Keep, NewPublication, Publication};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
-use crate::message::execution::{Execution, Status};
+use crate::message::execution::{EXECUTION_UPDATE, Execution, Status};
 use crate::message::record::{Raw, UserCard};
 
 /// A change of an execution; what is absent stays as it is.
@@ -89,12 +91,16 @@ pub enum ExecutionWrite {
         update: Update,
         /// How many a team keeps; the ones that finished first go.
         per_team: u32,
+        /// Durable channels: its event is stored there in the same transaction.
+        log: Vec<(Arc<str>, Keep)>,
     },
     /// Changes nothing; tells how it stands between the changes before and after, in their order
     /// → [`ExecutionWritten::Looked`].
     Look {
         /// Which.
         id: Arc<str>,
+        /// Its channel, if that is durable: where that stands is told too.
+        log: Option<Arc<str>>,
     },
 }
 
@@ -107,6 +113,8 @@ pub enum ExecutionWritten {
         execution: Execution,
         /// Who said so.
         by: UserCard,
+        /// What durable channels are to hear.
+        logged: Vec<(Arc<str>, Box<Publication>)>,
     },
     /// It stands so.
     Looked {
@@ -114,10 +122,37 @@ pub enum ExecutionWritten {
         id: Arc<str>,
         /// None: nobody has begun it.
         execution: Option<Execution>,
+        /// The newest offset of its channel, if that is durable.
+        top: Option<u64>,
     },
 }
 
+/// The event of a change, for a durable channel.
+pub(super) fn event(
+    execution: &Execution,
+    by: &UserId,
+    channel: &Arc<str>,
+    keep: Keep,
+) -> NewPublication {
+    NewPublication {
+        channel: Arc::clone(channel),
+        sender: by.clone(),
+        event: EXECUTION_UPDATE.into(),
+        payload: json(execution),
+        client_id: None,
+        keep,
+    }
+}
+
 impl ExecutionWritten {
+    /// Takes out what durable channels are to hear.
+    pub fn take_logged(&mut self) -> Vec<(Arc<str>, Box<Publication>)> {
+        match self {
+            Self::Updated { logged, .. } => std::mem::take(logged),
+            Self::Looked { .. } => Vec::new(),
+        }
+    }
+
     /// Which execution it is of.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -28,6 +28,9 @@ impl Default for Bounds {
     }
 }
 
+/// Events that one [`InboxWrite::Sweep`] lets go, after which it looks at no other user.
+pub(super) const SWEPT_MAX: u64 = 4096;
+
 /// The name of a device without a `client_id`.
 pub const DEFAULT_DEVICE: &str = "default";
 
@@ -98,6 +101,15 @@ pub enum InboxWrite {
         /// How many there may be.
         bounds: Bounds,
     },
+    /// What is too old goes from the inboxes of the next users by id → [`InboxWritten::Swept`].
+    Sweep {
+        /// They come after this one; none: from the first.
+        after: Option<UserId>,
+        /// At most so many.
+        users: u32,
+        /// How old is too old, milliseconds.
+        age_ms: u64,
+    },
     /// Cursors move → [`InboxWritten::Moved`]. Who is unknown is passed over.
     Move {
         /// Up to where.
@@ -133,6 +145,13 @@ pub enum InboxWritten {
     },
     /// Cursors are where they were to be.
     Moved,
+    /// What was too old is gone.
+    Swept {
+        /// The last user looked at; none: there is no other after.
+        last: Option<UserId>,
+        /// How many events went.
+        dropped: u64,
+    },
 }
 
 impl InboxWritten {
@@ -142,7 +161,7 @@ impl InboxWritten {
             Self::Sent { kept, .. } | Self::Notified { kept, .. } | Self::Read { kept, .. } => {
                 std::mem::take(kept)
             }
-            Self::Moved => Vec::new(),
+            Self::Moved | Self::Swept { .. } => Vec::new(),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod inbox;
 pub mod memory;
 pub mod publication;
 mod read;
+pub mod search;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod sync;

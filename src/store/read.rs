@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::execution::ExecutionRead;
 use super::inbox::{InboxFound, InboxRead, Place};
 use super::publication::{Keep, Publications};
+use super::search::Query;
 use super::sync::Missed;
 use super::write::Logged;
 use crate::base::id::{Id, UserId};
@@ -99,6 +100,17 @@ pub enum Read {
         /// At most this many.
         limit: u32,
     },
+    /// The messages in which all words of a query stand, newest first → [`Found::Messages`].
+    Search {
+        /// Who asks: only chats of this user's are searched.
+        user: UserId,
+        /// This chat alone.
+        chat: Option<Id>,
+        /// What for.
+        query: Query,
+        /// At most this many.
+        limit: u32,
+    },
     /// A page of the log of a chat's channel, ascending → [`Found::Log`].
     Log {
         /// The chat.
@@ -176,7 +188,7 @@ pub enum Found {
     },
     /// Messages, and whether there are more in the direction asked.
     Messages {
-        /// The page, ascending.
+        /// The page, ascending; what a search found, newest first.
         messages: Vec<Arc<ChatMessage>>,
         /// Whether there are more.
         more: bool,

@@ -108,6 +108,19 @@ fn in_01_text_that_is_sql_is_text() {
         let rooms = user.ok(json!({"type": "list_rooms", "query": name}));
         assert_eq!(rooms["rooms"].as_array().map(Vec::len), Some(1), "{name}: {rooms}");
     }
+    // Nor is it the language of the index of words.
+    for (query, count) in [
+        ("'; DROP TABLE messages; --", 1),
+        ("\"table drop", 1),
+        ("drop OR nothing", 0),
+        ("drop NOT script", 0),
+        ("dro*", 0),
+        ("words:drop", 0),
+        ("NEAR(drop table)", 0),
+    ] {
+        let found = user.ok(json!({"type": "search_messages", "query": query}));
+        assert_eq!(found["messages"].as_array().map(Vec::len), Some(count), "{query}");
+    }
     drop(user);
     server.judge();
 }

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::campaign::{Broken, Campaign, Kind};
 use crate::cut::{self, Loss};
+use crate::device::Device;
 use crate::life::{Life, Rig};
 use crate::process::pause;
 use crate::publisher::Manner;
@@ -75,6 +77,27 @@ mod planted {
         let broken = against("no-key", Kind::Kill, plant, 200).expect("a retry stored twice");
         expected(broken, &["is new", "a duplicate of"]);
     }
+
+    #[test]
+    fn a_channel_without_a_dedup_key_is_caught() {
+        let plant = told("STENTOR_PLANT", "no_publication_key");
+        let broken = against("no-name", Kind::Kill, plant, 200).expect("a retry kept twice");
+        expected(broken, &["is new", "a duplicate of"]);
+    }
+
+    #[test]
+    fn a_cursor_that_runs_ahead_is_caught() {
+        let plant = told("STENTOR_PLANT", "ack_of_everything");
+        let broken = against("ahead", Kind::Kill, plant, 200).expect("a device that was passed by");
+        expected(broken, &["who acknowledges: lost"]);
+    }
+
+    #[test]
+    fn an_end_that_is_not_stored_is_caught() {
+        let plant = told("STENTOR_PLANT", "end_not_stored");
+        let broken = against("end", Kind::Kill, plant, 200).expect("an end that was told");
+        expected(broken, &["a lost step", "went back"]);
+    }
 }
 
 /// The contents of a directory but for what is shared memory.
@@ -105,7 +128,7 @@ fn the_shim_can_undo_everything() {
         let before = contents(&life.place.data);
         let mut server = life.start(&[]).expect("a server");
         life.traffic(&mut server, MANNER, |server, _, rng, _| {
-            pause(std::time::Duration::from_millis(60 + rng.below(60)));
+            pause(Duration::from_millis(60 + rng.below(60)));
             if clean {
                 server.signal("TERM");
                 server.dies_within(DEADLINE).ok_or("it does not stop")?;
@@ -136,6 +159,33 @@ fn what_was_shown_after_a_kill_outlives_a_power_cut() {
     life.cut(Some(Loss::All)).expect("a cut");
     let tally = life.end().expect("what was shown is still there");
     assert!(tally.get("stored") >= 30, "{tally}");
+}
+
+/// A cursor that moves by writing is stored at most a second later (SPEC §4).
+#[test]
+fn what_a_device_had_for_a_second_is_not_told_again() {
+    let mut life = set_up("second");
+    let mut server = life.start(&[]).expect("a server");
+    let mut struck = None;
+    life.traffic(&mut server, MANNER, |_, pulse, _, _| {
+        pulse.wait(60)?;
+        pause(Duration::from_secs(2));
+        struck = Some(Instant::now());
+        Ok(())
+    })
+    .expect("traffic");
+    let long_ago = struck.expect("a strike") - Duration::from_millis(1500);
+    let had = |device: &Device| {
+        let times = device.times.iter().filter(|(_, at)| *at < long_ago);
+        times.map(|(offset, _)| *offset).max().expect("something was heard")
+    };
+    let had: Vec<u64> = life.devices.iter().map(had).collect();
+    let mut server = life.start(&[]).expect("a server");
+    life.traffic(&mut server, MANNER, |_, pulse, _, _| pulse.wait(30)).expect("traffic");
+    for (device, had) in life.devices.iter().zip(had).filter(|(device, _)| !device.acks) {
+        assert!(device.began > had, "{had} was there long ago, and it began at {}", device.began);
+    }
+    life.end().expect("everything is there");
 }
 
 /// Found by the ledger: a first start that died in its first transaction left a file that the next

@@ -5,8 +5,20 @@ use std::time::Instant;
 
 /// Chats of a data directory.
 pub(crate) const CHATS: usize = 8;
+/// Durable channels of it.
+pub(crate) const CHANNELS: usize = 2;
+/// Users with an inbox that is written into.
+pub(crate) const INBOXES: usize = 2;
+/// Lines that anybody subscribes to: the chats, then the channels.
+pub(crate) const SHARED: usize = CHATS + CHANNELS;
+/// Whatever is written into: the inboxes last.
+pub(crate) const LINES: usize = SHARED + INBOXES;
+/// The content of what an inbox says of a notification that was read.
+pub(crate) const READ: &str = "read";
 /// Who writes.
 pub(crate) const PUBLISHERS: usize = 16;
+/// Services that run executions.
+pub(crate) const RUNNERS: usize = 2;
 /// Who listens: two at each door.
 pub(crate) const SUBSCRIBERS: usize = 6;
 
@@ -15,9 +27,56 @@ pub(crate) const fn chats_of(publisher: usize) -> [usize; 3] {
     [publisher % CHATS, (publisher + 1) % CHATS, (publisher + 3) % CHATS]
 }
 
-/// The user id of a publisher or, behind them, of a subscriber.
+/// The channel of a publisher; each channel has eight.
+pub(crate) const fn channel_of(publisher: usize) -> usize {
+    CHATS + publisher % CHANNELS
+}
+
+/// The inbox that a publisher writes into; each inbox has eight.
+pub(crate) const fn inbox_of(publisher: usize) -> usize {
+    SHARED + publisher % INBOXES
+}
+
+/// What is written into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// A chat, by `message`.
+    Chat,
+    /// A durable channel, by `publish`.
+    Channel,
+    /// The inbox of a user, by `send` and `create_notification`, which know no repeat.
+    Inbox,
+}
+
+impl Sort {
+    pub(crate) const fn of(line: usize) -> Self {
+        match line {
+            0..CHATS => Self::Chat,
+            CHATS..SHARED => Self::Channel,
+            _ => Self::Inbox,
+        }
+    }
+}
+
+/// Something that is written into, as the server knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// Of a chat or a user, its id.
+    pub(crate) id: String,
+    /// Where it is heard.
+    pub(crate) channel: String,
+    /// Which never changes (SPEC §4).
+    pub(crate) epoch: String,
+}
+
+/// The user id of a publisher.
 pub(crate) fn user(number: usize) -> String {
     format!("u-{}", number + 1)
+}
+
+/// The user id of a subscriber or, behind them, of who has an inbox.
+pub(crate) fn listener(number: usize) -> String {
+    format!("l-{}", number + 1)
 }
 
 /// A message, by its publisher and its number there.
@@ -44,7 +103,9 @@ impl Name {
 /// An acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ack {
-    pub(crate) seq: u64,
+    /// The seq of a message, the offset of a publication; of an inbox it is not told.
+    pub(crate) seq: Option<u64>,
+    /// The id of a message or a notification, the epoch of a publication; else nothing.
     pub(crate) id: String,
     pub(crate) at: Instant,
 }
@@ -52,7 +113,7 @@ pub(crate) struct Ack {
 /// A message that was sent, perhaps more than once.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    pub(crate) chat: usize,
+    pub(crate) line: usize,
     pub(crate) padding: usize,
     /// When it was sent first.
     pub(crate) sent: Instant,
@@ -62,23 +123,29 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Whether it is a notification, and not just sent.
+    pub(crate) fn notifies(&self, name: Name) -> bool {
+        Sort::of(self.line) == Sort::Inbox && name.number.is_multiple_of(3)
+    }
+
     pub(crate) fn content(&self, name: Name) -> String {
         format!("{} {}", name.client_id(), "x".repeat(self.padding))
     }
 }
 
-/// A message as it is stored; its seq is its place.
+/// A message as it is stored; its seq (of a publication: its offset) is its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
+    /// Its id; of a publication the epoch, of what was sent nothing, of a mark that of what was read.
     pub(crate) id: String,
     pub(crate) sender: String,
     pub(crate) content: String,
 }
 
-/// An event that a subscriber heard on the channel of a chat.
+/// An event that a subscriber heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Heard {
-    pub(crate) chat: usize,
+    pub(crate) line: usize,
     pub(crate) offset: u64,
     /// Of a message: its place and what it is; none for other events.
     pub(crate) message: Option<(u64, Stored)>,

@@ -1,14 +1,19 @@
 //! The crash ledger: the real server is killed, stopped, starved and cut off from its power, again and
 //! again, and every promise that it made is held against what is there afterwards.
 //!
-//! 16 publishers write into 8 chats, six subscribers listen at three doors; whoever had no answer asks
-//! again with the same `client_id`. 0 lost acks, 0 duplicates, 0 reorders, 0 holes (SPEC §5).
+//! 16 services write into 8 chats, 2 durable channels and the inboxes of 2 users; six subscribers listen
+//! at three doors, and each of the users by two devices; 2 services run executions that a user watches,
+//! and one answers calls. Whoever had no answer asks again, with the same `client_id` where there is
+//! one. 0 lost acks, 0 duplicates, 0 reorders, 0 holes (SPEC §5); inboxes at least once.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `campaign.rs`, `strike.rs` | cycle after cycle of one kind, and the faults |
 //! | `life.rs` | a data directory: set up, struck, looked at |
 //! | `publisher.rs`, `subscriber.rs` | who writes and who listens; `wire.rs`, `inflate.rs`: their doors |
+//! | `device.rs`, `runner.rs` | who has an inbox; who runs executions, and who watches them |
+//! | `calls.rs` | who calls, and who answers |
+//! | `events.rs` | events and pages of them |
 //! | `ledger.rs`, `referee.rs` | what was promised, and who judges |
 //! | `process.rs` | the server as a process |
 //! | `cut.rs`, `shim/disk.c` | the power cut |
@@ -18,9 +23,12 @@
 //! `LEDGER_CYCLES=100` cycles of each kind (6), `LEDGER_KIND=power` one kind only, `LEDGER_SEED=7` the
 //! faults of that seed. A failure says how to repeat it and keeps its directory.
 
+mod calls;
 mod campaign;
 mod controls;
 mod cut;
+mod device;
+mod events;
 mod inflate;
 mod ledger;
 mod life;
@@ -28,6 +36,7 @@ mod process;
 mod publisher;
 mod referee;
 mod room;
+mod runner;
 mod strike;
 mod subscriber;
 mod wire;

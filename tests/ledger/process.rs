@@ -9,6 +9,15 @@ use std::time::Duration;
 
 use crate::wire::DEADLINE;
 
+/// What is not as it is by default.
+const SETTINGS: [&str; 4] = [
+    "limits.drain_ms=60",
+    "namespaces.ledger.durable=true",
+    // So that everything that was promised can be looked for.
+    "limits.inbox_events=1000000",
+    "limits.inbox_notifications=1000000",
+];
+
 /// Waits, because what is waited for is an accident at that time.
 pub(crate) fn pause(time: Duration) {
     let (_kept, never) = channel::<()>();
@@ -55,7 +64,8 @@ impl Starting {
         let log = File::options().create(true).append(true).open(&place.log);
         let mut command = place.command();
         command.args(["--listen", "127.0.0.1:0", "--no-limits", "--loops", "2", "--data"]);
-        command.arg(&place.data).args(["--set", "limits.drain_ms=60"]);
+        command.arg(&place.data);
+        command.args(SETTINGS.iter().flat_map(|setting| ["--set", setting]));
         command.env_clear().env("RUST_BACKTRACE", "1").envs(environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(log.map_err(|error| error.to_string())?);

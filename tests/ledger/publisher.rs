@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use stentor::base::rng::Rng;
 
-use crate::ledger::{Ack, Entry, Name, Tally, chats_of};
+use crate::ledger::{Ack, Entry, Line, Name, Sort, Tally, channel_of, chats_of, inbox_of};
 use crate::process::pause;
 use crate::wire::{Client, DEADLINE, Door, is_reply};
 
@@ -50,6 +50,11 @@ pub(crate) struct Manner {
     pub(crate) excused: &'static [&'static str],
 }
 
+impl Manner {
+    /// That of somebody who only looks: nothing is excused.
+    pub(crate) const PATIENT: Self = Self { window: 1, padding: 0, excused: &[] };
+}
+
 /// One that writes.
 pub(crate) struct Publisher {
     pub(crate) number: usize,
@@ -72,10 +77,39 @@ struct Reply<'a> {
 
 #[derive(Deserialize)]
 struct Data<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     message: Option<Message<'a>>,
     #[serde(default)]
+    offset: Option<u64>,
+    #[serde(default)]
+    epoch: Option<&'a str>,
+    #[serde(borrow, default)]
+    notification: Option<Notification<'a>>,
+    #[serde(default)]
     duplicate: bool,
+}
+
+#[derive(Deserialize)]
+struct Notification<'a> {
+    id: &'a str,
+}
+
+impl Data<'_> {
+    /// Where it is now, and as what; none when the reply does not say so.
+    fn place(&self, entry: &Entry, name: Name) -> Option<(Option<u64>, String)> {
+        match Sort::of(entry.line) {
+            Sort::Chat => {
+                self.message.as_ref().map(|message| (Some(message.seq), message.id.to_owned()))
+            }
+            Sort::Channel => {
+                self.offset.zip(self.epoch).map(|(offset, epoch)| (Some(offset), epoch.to_owned()))
+            }
+            Sort::Inbox if entry.notifies(name) => {
+                self.notification.as_ref().map(|notification| (None, notification.id.to_owned()))
+            }
+            Sort::Inbox => Some((None, String::new())),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -99,7 +133,7 @@ impl Publisher {
     pub(crate) fn run(
         &mut self,
         address: &str,
-        chats: &[String],
+        lines: &[Line],
         manner: Manner,
         pulse: &Pulse,
     ) -> Result<(), String> {
@@ -119,13 +153,8 @@ impl Publisher {
         loop {
             while flight.len() < manner.window {
                 let number = again.pop_front().unwrap_or_else(|| self.write_down(manner));
-                let name = self.name(number);
-                let entry = &mut self.entries[number];
-                entry.tries += 1;
-                let request = json!({"type": "message", "chat_id": chats[entry.chat],
-                    "content": entry.content(name), "client_id": name.client_id(),
-                    "request_id": name.client_id()});
-                if client.say(&request).is_none() {
+                self.entries[number].tries += 1;
+                if client.say(&self.request(number, lines)).is_none() {
                     // What it said before it went counts all the same.
                     while self.hear(&mut client, &mut flight, &mut again, manner, pulse)? {}
                     return Ok(());
@@ -142,20 +171,44 @@ impl Publisher {
         Name { publisher: self.number, number }
     }
 
+    fn request(&self, number: usize, lines: &[Line]) -> Value {
+        let (name, entry) = (self.name(number), &self.entries[number]);
+        let (id, content, line) = (name.client_id(), entry.content(name), &lines[entry.line]);
+        match Sort::of(entry.line) {
+            Sort::Chat => json!({"type": "message", "chat_id": line.id, "content": content,
+                "client_id": id, "request_id": id}),
+            Sort::Channel => json!({"type": "publish", "channel": line.channel,
+                "payload": {"text": content}, "client_id": id, "request_id": id}),
+            Sort::Inbox if entry.notifies(name) => json!({"type": "create_notification",
+                "user_id": line.id, "level": "info", "title": id, "message": content,
+                "request_id": id}),
+            Sort::Inbox => json!({"type": "send", "user_ids": [line.id], "event": "note",
+                "payload": {"text": content}, "request_id": id}),
+        }
+    }
+
     fn acknowledged(&mut self) -> Option<usize> {
         let number = self.rng.below((self.entries.len() as u64).max(1)) as usize;
-        self.entries.get(number).filter(|entry| entry.ack.is_some()).map(|_| number)
+        let dedups = |entry: &&Entry| Sort::of(entry.line) != Sort::Inbox;
+        let found = self.entries.get(number).filter(dedups);
+        found.filter(|entry| entry.ack.is_some()).map(|_| number)
     }
 
     /// A new message.
     fn write_down(&mut self, manner: Manner) -> usize {
-        let chat = chats_of(self.number)[self.rng.below(3) as usize];
+        let line = match self.rng.below(8) {
+            6 | 7 => channel_of(self.number),
+            5 => inbox_of(self.number),
+            chat => chats_of(self.number)[chat as usize % 3],
+        };
         let padding = match self.rng.below(8) {
+            // What a notification has room for, in an inbox.
+            0 if Sort::of(line) == Sort::Inbox => self.rng.below(manner.padding.min(8_000)),
             0 => self.rng.below(manner.padding),
             _ => self.rng.below(100),
         };
         let (padding, sent) = (padding as usize, Instant::now());
-        self.entries.push(Entry { chat, padding, sent, tries: 0, ack: None });
+        self.entries.push(Entry { line, padding, sent, tries: 0, ack: None });
         self.pending.push(self.entries.len() - 1);
         self.entries.len() - 1
     }
@@ -203,10 +256,11 @@ impl Publisher {
             pause(Duration::from_millis(2));
             return Ok(true);
         }
-        let Some(Data { message: Some(message), duplicate }) = reply.data else {
-            return wrong("an ok without a message");
+        let Some(data) = reply.data else { return wrong("an ok of nothing") };
+        let Some((seq, id)) = data.place(&self.entries[number], name) else {
+            return wrong("an ok that says not where");
         };
-        let ack = Ack { seq: message.seq, id: message.id.to_owned(), at: Instant::now() };
+        let (ack, duplicate) = (Ack { seq, id, at: Instant::now() }, data.duplicate);
         pulse.acks.fetch_add(1, Ordering::Relaxed);
         self.tally.add("acks", 1);
         self.tally.add("duplicates told", u64::from(duplicate));

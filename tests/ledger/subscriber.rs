@@ -1,28 +1,27 @@
-//! A subscriber: comes back with the last offset that it has of each chat, and writes down what it
-//! hears.
+//! A subscriber: comes back with the last offset that it has of each chat and channel, and writes down
+//! what it hears.
 //!
 //! Law (SPEC §5): it sees every offset in order. What is committed while it asks may come before the
 //! reply as well as in it; from the reply on nothing is repeated and nothing is left out.
 
-use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
-use crate::ledger::{CHATS, Heard, Stored, Tally};
+use crate::events::{Reply, event, line_of};
+use crate::ledger::{Heard, Line, SHARED, Tally};
 use crate::wire::{Client, Door, is_reply};
 
 /// One that listens.
 pub(crate) struct Subscriber {
     pub(crate) number: usize,
     pub(crate) token: String,
-    /// The last offset of each chat that it has.
-    last: [u64; CHATS],
+    /// The last offset of each line that it has.
+    last: [u64; SHARED],
     /// What it heard and nobody has looked at.
     pub(crate) heard: Vec<Heard>,
     pub(crate) tally: Tally,
 }
 
-/// A chat within one connection.
+/// A line within one connection.
 enum Stand {
     /// Asked; what came meanwhile.
     Asked(Vec<Heard>),
@@ -30,55 +29,13 @@ enum Stand {
     Live,
 }
 
-#[derive(Deserialize)]
-struct Event<'a> {
-    r#type: &'a str,
-    #[serde(default)]
-    channel: Option<&'a str>,
-    #[serde(default)]
-    offset: Option<u64>,
-    #[serde(borrow, default)]
-    payload: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    id: String,
-    chat_id: String,
-    seq: u64,
-    sender: Sender,
-    content: String,
-}
-
-#[derive(Deserialize)]
-struct Sender {
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct Reply<'a> {
-    status: &'a str,
-    #[serde(borrow)]
-    data: Option<Subscribed<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Subscribed<'a> {
-    channel: &'a str,
-    offset: u64,
-    recovered: bool,
-    #[serde(borrow)]
-    events: Vec<&'a RawValue>,
-    more: bool,
-}
-
 impl Subscriber {
     pub(crate) fn new(number: usize, token: String) -> Self {
-        Self { number, token, last: [0; CHATS], heard: Vec::new(), tally: Tally::default() }
+        Self { number, token, last: [0; SHARED], heard: Vec::new(), tally: Tally::default() }
     }
 
     /// Listens until the server is gone.
-    pub(crate) fn run(&mut self, address: &str, chats: &[String]) -> Result<(), String> {
+    pub(crate) fn run(&mut self, address: &str, lines: &[Line]) -> Result<(), String> {
         let Some(mut client) = Client::arrive(address, Door::of(self.number), &self.token)? else {
             return Ok(());
         };
@@ -86,19 +43,19 @@ impl Subscriber {
             self.tally.add("compressed subscribers", 1);
         }
         let mut stands: Vec<Stand> = Vec::new();
-        for (chat, id) in chats.iter().enumerate() {
+        for (at, line) in lines.iter().enumerate().take(SHARED) {
             stands.push(Stand::Asked(Vec::new()));
-            if self.subscribe(&mut client, chat, id).is_none() {
+            if self.subscribe(&mut client, at, line).is_none() {
                 break;
             }
         }
         // The last ones may not have been asked for; then nothing comes of them either.
-        stands.resize_with(CHATS, || Stand::Asked(Vec::new()));
+        stands.resize_with(SHARED, || Stand::Asked(Vec::new()));
         while let Some(text) = client.next()? {
             if is_reply(&text) {
-                self.reply(&mut client, &text, chats, &mut stands)?;
-            } else if let Some(event) = event(&text, chats)? {
-                match &mut stands[event.chat] {
+                self.reply(&mut client, &text, lines, &mut stands)?;
+            } else if let Some(event) = event(&text, lines)? {
+                match &mut stands[event.line] {
                     Stand::Asked(early) => early.push(event),
                     Stand::Live => self.next(event)?,
                 }
@@ -113,17 +70,16 @@ impl Subscriber {
         Ok(())
     }
 
-    fn subscribe(&self, client: &mut Client, chat: usize, id: &str) -> Option<()> {
-        let since = json!({"offset": self.last[chat], "epoch": "1"});
-        let channel = format!("room:{id}");
-        client.say(&json!({"type": "subscribe", "channel": channel, "since": since}))
+    fn subscribe(&self, client: &mut Client, at: usize, line: &Line) -> Option<()> {
+        let since = json!({"offset": self.last[at], "epoch": line.epoch});
+        client.say(&json!({"type": "subscribe", "channel": line.channel, "since": since}))
     }
 
     fn reply(
         &mut self,
         client: &mut Client,
         text: &str,
-        chats: &[String],
+        lines: &[Line],
         stands: &mut [Stand],
     ) -> Result<(), String> {
         let reply: Reply<'_> =
@@ -132,28 +88,31 @@ impl Subscriber {
             let late = client.was_stopped() && text.contains("\"storage_unavailable\"");
             return if late { Ok(()) } else { Err(format!("no subscription: {text}")) };
         };
-        let chat = chat_of(data.channel, chats).ok_or_else(|| format!("not asked for: {text}"))?;
-        if !data.recovered || data.offset < self.last[chat] {
-            let last = self.last[chat];
-            return Err(format!("heard {last} of chat {chat}, and the log ends before: {text}"));
+        let line = data.channel.and_then(|channel| line_of(channel, lines));
+        let line = line.ok_or_else(|| format!("not asked for: {text}"))?;
+        if data.epoch != lines[line].epoch {
+            return Err(format!("line {line} began anew: {text}"));
+        }
+        if data.recovered != Some(true) || data.offset < self.last[line] {
+            let last = self.last[line];
+            return Err(format!("heard {last} of line {line}, and the log ends before: {text}"));
         }
         self.tally.add("events recovered", data.events.len() as u64);
         for raw in &data.events {
-            let event = event(raw.get(), chats)?.ok_or("an event of no chat")?;
+            let event = event(raw.get(), lines)?.ok_or("an event of no line")?;
             self.next(event)?;
         }
         if data.more {
             // What is missing still comes by the next page.
-            let id = chats[chat].clone();
-            let _ = self.subscribe(client, chat, &id);
+            let _ = self.subscribe(client, line, &lines[line]);
             return Ok(());
         }
-        if self.last[chat] != data.offset {
-            return Err(format!("{} of chat {chat} is the last one of: {text}", self.last[chat]));
+        if self.last[line] != data.offset {
+            return Err(format!("{} of line {line} is the last one of: {text}", self.last[line]));
         }
-        if let Stand::Asked(early) = std::mem::replace(&mut stands[chat], Stand::Live) {
+        if let Stand::Asked(early) = std::mem::replace(&mut stands[line], Stand::Live) {
             for event in early {
-                if event.offset > self.last[chat] {
+                if event.offset > self.last[line] {
                     self.next(event)?;
                 } else {
                     self.heard.push(event);
@@ -163,43 +122,18 @@ impl Subscriber {
         Ok(())
     }
 
-    /// The next event of a chat, which nothing is left out before.
+    /// The next event of a line, which nothing is left out before.
     fn next(&mut self, event: Heard) -> Result<(), String> {
-        let wanted = self.last[event.chat] + 1;
+        let wanted = self.last[event.line] + 1;
         if event.offset != wanted {
             return Err(format!(
                 "subscriber {} waits for {wanted} and hears {event:?}",
                 self.number
             ));
         }
-        self.last[event.chat] = wanted;
+        self.last[event.line] = wanted;
         self.tally.add("events", 1);
         self.heard.push(event);
         Ok(())
     }
-}
-
-fn chat_of(channel: &str, chats: &[String]) -> Option<usize> {
-    let id = channel.strip_prefix("room:")?;
-    chats.iter().position(|chat| chat == id)
-}
-
-/// An event of one of the chats; none when it is of something else.
-fn event(text: &str, chats: &[String]) -> Result<Option<Heard>, String> {
-    let wrong = |error: serde_json::Error| format!("{error}: {text}");
-    let event: Event<'_> = serde_json::from_str(text).map_err(wrong)?;
-    let chat = event.channel.and_then(|channel| chat_of(channel, chats));
-    let (Some(chat), Some(offset)) = (chat, event.offset) else { return Ok(None) };
-    let message = if event.r#type == "message" {
-        let payload = event.payload.ok_or_else(|| format!("no payload: {text}"))?;
-        let message: Message = serde_json::from_str(payload.get()).map_err(wrong)?;
-        if message.chat_id != chats[chat] {
-            return Err(format!("of another chat: {text}"));
-        }
-        let Message { id, seq, sender, content, .. } = message;
-        Some((seq, Stored { id, sender: sender.id, content }))
-    } else {
-        None
-    };
-    Ok(Some(Heard { chat, offset, message }))
 }

@@ -65,8 +65,17 @@ impl Client {
 
     /// Connects and authenticates; none when the server died meanwhile.
     pub(crate) fn arrive(address: &str, door: Door, token: &str) -> Result<Option<Self>, String> {
+        Self::arrive_by(address, door, &json!({"type": "auth", "token": token}))
+    }
+
+    /// The same by a request of one's own.
+    pub(crate) fn arrive_by(
+        address: &str,
+        door: Door,
+        auth: &Value,
+    ) -> Result<Option<Self>, String> {
         let Some(mut client) = Self::connect(address, door)? else { return Ok(None) };
-        let reply = client.ask(&json!({"type": "auth", "token": token}))?;
+        let reply = client.ask(auth)?;
         let Some(reply) = reply else { return Ok(None) };
         if reply["status"] == "ok" { Ok(Some(client)) } else { Err(format!("no entry: {reply}")) }
     }
@@ -212,19 +221,23 @@ impl Client {
         Ok(Some(whole))
     }
 
-    /// Asks and waits for the reply; events before it are passed over.
-    pub(crate) fn ask(&mut self, request: &Value) -> Result<Option<Value>, String> {
+    /// Asks and waits for the reply, as text; events before it are passed over.
+    pub(crate) fn reply_to(&mut self, request: &Value) -> Came {
         if self.say(request).is_none() {
             return Ok(None);
         }
         while let Some(text) = self.next()? {
             if is_reply(&text) {
-                let reply: Value =
-                    serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
-                return Ok(Some(reply));
+                return Ok(Some(text));
             }
         }
         Ok(None)
+    }
+
+    /// The same; gives the reply.
+    pub(crate) fn ask(&mut self, request: &Value) -> Result<Option<Value>, String> {
+        let Some(text) = self.reply_to(request)? else { return Ok(None) };
+        serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
     }
 
     /// Asks for what must be granted by a server that lives; gives its data.

@@ -41,6 +41,8 @@ pub(crate) struct Bench {
     words: VecDeque<(LoopId, LoopId, Word)>,
     /// Whether jobs are left undone for now.
     waits: bool,
+    /// Whether words too are heard only when [`Bench::chance`] says so.
+    held: bool,
 }
 
 const START: Duration = Duration::from_secs(1000);
@@ -58,7 +60,17 @@ impl Bench {
         };
         let engines = homes.all().map(engine).collect();
         let (ends, jobs, words) = (BTreeMap::new(), Vec::new(), VecDeque::new());
-        Self { engines, homes, store: MemoryStore::new(), now, ends, jobs, words, waits: false }
+        Self {
+            engines,
+            homes,
+            store: MemoryStore::new(),
+            now,
+            ends,
+            jobs,
+            words,
+            waits: false,
+            held: false,
+        }
     }
 
     fn accept(&mut self, name: &str, address: [u8; 4], web: Option<Box<Connection>>) {
@@ -214,7 +226,7 @@ impl Bench {
 
     /// Words are heard and jobs are done until there are none.
     fn settle(&mut self) {
-        loop {
+        while !self.held {
             if let Some((from, to, message)) = self.words.pop_front() {
                 self.input(to, Input::Peer { from, message });
             } else if self.waits || self.jobs.is_empty() {
@@ -223,6 +235,32 @@ impl Bench {
                 self.hear_work();
             }
         }
+    }
+
+    /// From now on loops hear each other, and jobs are done, one by one.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// One of the things that wait, whichever: a word (what one loop says to another keeps its order)
+    /// or the jobs. Whether there was any.
+    pub(crate) fn chance(&mut self, rng: &mut Rng) -> bool {
+        let mut ways: Vec<(LoopId, LoopId)> =
+            self.words.iter().map(|(from, to, _)| (*from, *to)).collect();
+        ways.sort_unstable();
+        ways.dedup();
+        let all = ways.len() + usize::from(!self.jobs.is_empty());
+        if all == 0 {
+            return false;
+        }
+        let Some(way) = ways.get(rng.below(all as u64) as usize) else {
+            self.hear_work();
+            return true;
+        };
+        let at = self.words.iter().position(|(from, to, _)| (*from, *to) == *way);
+        let (from, to, message) = self.words.remove(at.expect("it is there")).expect("it is");
+        self.input(to, Input::Peer { from, message });
+        true
     }
 
     fn hear_work(&mut self) {
@@ -258,7 +296,7 @@ impl Bench {
                 Job::Password { call, task } => done.push(hash(&mut Plain, &[0; 16], call, task)),
             }
         }
-        done.extend(commit(&mut self.store, self.now, writes, &Homes::new(1, 1)));
+        done.extend(commit(&mut self.store, self.now, writes, &self.homes));
         done
     }
 
@@ -308,6 +346,11 @@ impl Bench {
                 }
             }
         }
+    }
+
+    /// The routers of the loops.
+    pub(crate) fn routers(&self) -> impl Iterator<Item = &Router> {
+        self.engines.iter().map(Engine::handler)
     }
 
     /// What was heard since, by name.

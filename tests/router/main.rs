@@ -8,9 +8,11 @@ mod bench;
 #[path = "../simulation/binary.rs"]
 mod binary;
 mod held;
+mod idle;
 mod names;
 #[path = "../simulation/parts.rs"]
 mod parts;
+mod raced;
 mod script;
 
 use std::fs;

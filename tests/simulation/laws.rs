@@ -94,7 +94,8 @@ impl World {
         self.model.checked(Law::I12);
         let mut left = Vec::new();
         for (at, engine) in self.server.engines().iter().enumerate() {
-            let (residue, calls) = (engine.handler().residue(), engine.handler().calls());
+            let router = engine.handler();
+            let (residue, calls) = (router.residue() + router.known_channels(), router.calls());
             if engine.len() + residue + calls > 0 || engine.next_deadline().is_some() {
                 left.push(format!(
                     "loop {at}: {} connections, residue {residue}, {calls} calls, deadline {:?}",

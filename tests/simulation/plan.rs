@@ -110,6 +110,8 @@ fn limits(rng: &mut Rng, guarded: bool, small_queues: bool) -> Limits {
         let outbox_soft_bytes = outbox_bytes / 4;
         limits.engine = engine::Config { outbox_bytes, outbox_soft_bytes, ..limits.engine };
     }
+    // What nobody uses goes while the last law is looked at.
+    limits.router.channel_idle_ms = 300_000;
     limits.engine.deflate = DeflateMode::ALL[rng.below(3) as usize];
     limits.engine.deflate_min_bytes = 64 << rng.below(5);
     if rng.below(6) == 0 {

@@ -89,7 +89,7 @@ const REST_MAX: Duration = Duration::from_secs(1200);
 const CALM: Duration = Duration::from_secs(2);
 /// How much may happen in one run; usually some thousand things do.
 const STEPS_MAX: u64 = 200_000;
-const LEAVE_MAX: Duration = Duration::from_secs(1200);
+const LEAVE_MAX: Duration = Duration::from_secs(1800);
 
 /// What came of a run.
 #[derive(Default)]

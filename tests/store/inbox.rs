@@ -91,6 +91,40 @@ fn moved(f: &mut Fixture, user: &UserId, device: &str, offset: u64) {
 }
 
 contract! {
+    fn what_is_too_old_goes_though_nothing_comes(f) {
+        let names = ["ann", "bob", "cid", "dan", "eve"];
+        let s = f.user("svc");
+        let all = names.map(|name| f.user(name));
+        let send = |f: &mut Fixture, to: &UserId, n| drop(written(f, tick(&s, &[to], n)));
+        (1..=2).for_each(|n| send(f, &all[0], n));
+        send(f, &all[3], 1);
+        f.now_ms += 5_000;
+        send(f, &all[0], 3);
+        send(f, &all[1], 1);
+        f.now_ms += 5_001;
+        // In the order of their ids, so many at a time, until the last.
+        let sweep = |f: &mut Fixture, after: Option<&UserId>, users| {
+            let write = InboxWrite::Sweep { after: after.cloned(), users, age_ms: 10_000 };
+            match written(f, write) {
+                InboxWritten::Swept { last, dropped } => (last, dropped),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(sweep(f, None, 2), (Some(all[1].clone()), 2));
+        assert_eq!(page(f, &all[0], Some(0), 0), (vec![3], 3, 3));
+        assert_eq!(page(f, &all[1], Some(0), 0), (vec![1], 1, 1));
+        assert_eq!(page(f, &all[3], Some(0), 0), (vec![1], 1, 1), "not yet");
+        assert_eq!(sweep(f, Some(&all[1]), 2), (Some(all[3].clone()), 1));
+        assert_eq!(page(f, &all[3], Some(0), 0), (vec![], 2, 1));
+        assert_eq!(sweep(f, Some(&all[3]), 3), (None, 0));
+        assert_eq!(sweep(f, None, 99), (None, 0), "again is nothing");
+        // Numbers go on, and cursors stand.
+        moved(f, &all[3], "a", 1);
+        let InboxWritten::Sent { kept, .. } = written(f, tick(&s, &[&all[3]], 2)) else { panic!("?") };
+        assert_eq!((kept[0].event.offset, kept[0].dropped), (2, 0));
+        assert_eq!(place(f, &all[3], "a"), Place { cursor: 1, known: true, top: 2 });
+    }
+
     fn an_event_is_kept_for_all_or_for_nobody(f) {
         let (s, a, b) = (f.user("svc"), f.user("ann"), f.user("bob"));
         let InboxWritten::Sent { kept, unknown } = written(f, tick(&s, &[&a, &b, &a], 1)) else {

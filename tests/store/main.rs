@@ -16,4 +16,5 @@ mod messages;
 mod model;
 mod publications;
 mod reads;
+mod search;
 mod sessions;

@@ -18,6 +18,7 @@ use stentor::store::execution::ExecutionRead;
 use stentor::store::inbox::InboxRead;
 use stentor::store::memory::MemoryStore;
 use stentor::store::publication::{Keep, NewPublication};
+use stentor::store::search::Query;
 use stentor::store::sync::Missed;
 use stentor::store::{
     Error, Found, NewMessage, NewSession, Read, Reader, Store, Target, Write, Written,
@@ -26,7 +27,7 @@ use stentor::store::{
 use kept::{execution_writes, inbox_reads, inbox_writes};
 
 use crate::backends::user as user_of;
-use crate::backends::{Dir, START_MS, now, raw, register, user};
+use crate::backends::{Dir, START_MS, now, planted_runner, raw, register, user};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -205,6 +206,11 @@ fn reads() -> impl Strategy<Value = Read> {
         ),
         1 => (prop::sample::select(&["", "u", "A", "ä", "an"][..]), 0..4u32)
             .prop_map(|(query, limit)| Read::SearchUsers { query: query.into(), limit }),
+        1 => (users(), prop::option::of(chats()), prop::sample::select(&["ann", "A", "x a"][..]), 0..4u32)
+            .prop_map(|(user, chat, text, limit)| {
+                let query = Query::parse(text).expect("a query");
+                Read::Search { user, chat, query, limit }
+            }),
         1 => (prop::option::of(names()), 0..3u32, prop::option::of(chats()))
             .prop_map(|(query, limit, after)| Read::Rooms { query, limit, after }),
         1 => (chats(), users(), place(), place(), 0..5u32).prop_map(
@@ -360,14 +366,17 @@ fn outcomes(store: &mut dyn Store, now: Now, batch: &[Write]) -> Vec<Result<Writ
     out
 }
 
-fn run(cases: u32, bug: fn(&Write) -> Write) -> Result<(), TestError<Vec<Step>>> {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config).run(&steps(), |steps| same(&steps, bug))
+fn config() -> Config {
+    Config { cases: 128, failure_persistence: None, ..Config::default() }
+}
+
+fn run(mut runner: TestRunner, bug: fn(&Write) -> Write) -> Result<(), TestError<Vec<Step>>> {
+    runner.run(&steps(), |steps| same(&steps, bug))
 }
 
 #[test]
 fn sqlite_and_memory_agree_on_everything() {
-    if let Err(error) = run(128, Write::clone) {
+    if let Err(error) = run(TestRunner::new(config()), Write::clone) {
         panic!("{error}");
     }
 }
@@ -378,7 +387,7 @@ fn a_planted_bug_of_publications_is_found() {
         Write::Publish(new) => Write::Publish(NewPublication { client_id: None, ..new }),
         other => other,
     };
-    assert!(run(128, forgets_client_ids).is_err());
+    assert!(run(planted_runner(config()), forgets_client_ids).is_err());
 }
 
 #[test]
@@ -387,5 +396,5 @@ fn a_planted_bug_is_found() {
         Write::Message(message) => Write::Message(NewMessage { client_id: None, ..message }),
         other => other,
     };
-    assert!(run(128, forgets_client_ids).is_err());
+    assert!(run(planted_runner(config()), forgets_client_ids).is_err());
 }

@@ -55,12 +55,18 @@ pub(crate) fn hit(point: Point) {
 /// Whether the bug is planted.
 #[cfg(feature = "sqlite")]
 pub(crate) fn planted(plant: super::Plant) -> bool {
-    use super::Plant::{AckBeforeCommit, NoDedupKey, SynchronousNormal};
+    use super::Plant::{
+        AckBeforeCommit, AckOfEverything, EndNotStored, NoDedupKey, NoPublicationKey,
+        SynchronousNormal,
+    };
     static PLANTED: OnceLock<Option<super::Plant>> = OnceLock::new();
     let read = || match std::env::var("STENTOR_PLANT").ok()?.as_str() {
         "synchronous_normal" => Some(SynchronousNormal),
         "ack_before_commit" => Some(AckBeforeCommit),
         "no_dedup_key" => Some(NoDedupKey),
+        "no_publication_key" => Some(NoPublicationKey),
+        "ack_of_everything" => Some(AckOfEverything),
+        "end_not_stored" => Some(EndNotStored),
         other => {
             log::error!("STENTOR_PLANT: `{other}` is no bug that can be planted");
             std::process::exit(2);

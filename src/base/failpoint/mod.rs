@@ -49,6 +49,12 @@ pub(crate) enum Plant {
     SynchronousNormal,
     /// A batch is committed when the next one begins, and acknowledged before.
     AckBeforeCommit,
-    /// The `client_id` is not stored.
+    /// The `client_id` of a message is not stored.
     NoDedupKey,
+    /// The `client_id` of a publication is not stored.
+    NoPublicationKey,
+    /// `event_ack` moves the cursor of an inbox to its end, wherever it says.
+    AckOfEverything,
+    /// The last step of an execution is told, and not stored.
+    EndNotStored,
 }

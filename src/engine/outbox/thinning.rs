@@ -83,7 +83,7 @@ impl Outbox {
         if tag.class.may_be_dropped() {
             slow.droppable += more;
         }
-        self.append(Entry { bytes, tag }, spares);
+        self.append(Entry { bytes, tag }, more, spares);
         (Room::Queued, drops)
     }
 
@@ -203,7 +203,7 @@ impl Outbox {
         slow.unwritten.push(slow.gone + self.entries.len() as u64);
         drops.gaps += 1;
         let tag = Tag { channel, ..Tag::REPLY };
-        self.append(Entry { bytes: Bytes::Gap(Box::new(missing)), tag }, spares);
+        self.append(Entry { bytes: Bytes::Gap(Box::new(missing)), tag }, 0, spares);
     }
 
     /// Everything that was dropped is told, though no event follows.

@@ -1,10 +1,11 @@
 //! Calls between users and backends (SPEC §4 "Calls"): plain tables, which send and encode nothing.
 //!
 //! An [`Action`] has one home loop, which owns its workers, its breaker and its answers kept for
-//! repeats. `workers.rs` and `breaker.rs` and `responses.rs` are of the home; `serving.rs` is of the
+//! repeats. `workers.rs`, `breaker.rs`, `responses.rs` and `joined.rs` are of the home; `serving.rs` is of the
 //! loop on which a worker's connection is.
 
 pub mod breaker;
+pub mod joined;
 pub mod responses;
 pub mod serving;
 pub mod workers;

@@ -7,16 +7,19 @@
 //!
 //! Limits: `limits.history_bytes` for all histories of a loop; who would be the next to forget, forgets
 //! all when it is reached. Nothing scans: each channel with a history stands in a queue of ends.
+//! What nobody uses is freed: see `idle.rs`.
 
 mod history;
+mod idle;
 mod place;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use history::{Mark, PAGE_BYTES_MAX, Page, Since};
+pub use idle::Freed;
 pub use place::Place;
 
 use crate::base::hash::{NameMap, name_map};
@@ -26,8 +29,16 @@ use crate::hub::policy::{Policies, Policy};
 use crate::hub::{AsChannel, Channel, ChannelRef};
 use history::{History, Keep};
 
-/// How long the numbering of a channel in memory outlives its last use.
-const FORGET_AFTER: Duration = Duration::from_secs(300);
+/// What the channels of one loop may take while nobody uses them.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// All histories, in bytes.
+    pub history_bytes: usize,
+    /// How long the state of a channel outlives its last use.
+    pub idle: Duration,
+    /// Channels that nobody listens to.
+    pub idle_channels: usize,
+}
 
 /// The epoch of every durable channel: its numbering never restarts.
 pub const DURABLE_EPOCH: &str = "1";
@@ -60,13 +71,14 @@ pub struct Channels {
     /// By number; those of free numbers stand for no channel.
     homes: Vec<Home>,
     free: Vec<u32>,
-    /// Channels that nobody listened to at the time given, oldest first.
-    idle: VecDeque<(Duration, u32)>,
+    /// Channels that nobody listened to when they were entered, with their last use before that.
+    idle: BinaryHeap<Reverse<(Duration, u32)>>,
+    freed: Freed,
     /// When the oldest entry of a channel's history is over, as it was when it was entered here.
     due: BinaryHeap<Reverse<(Duration, u32)>>,
     /// Of all histories.
     bytes: usize,
-    bytes_max: usize,
+    bounds: Bounds,
     evicted: u64,
     policies: Policies,
     durable_epoch: Arc<str>,
@@ -134,17 +146,18 @@ pub struct Position {
 }
 
 impl Channels {
-    /// No channels, for a process of so many loops; `bytes_max` is what their histories may take.
+    /// No channels, for a process of so many loops.
     #[must_use]
-    pub fn new(seed: u64, loops: usize, policies: Policies, bytes_max: usize) -> Self {
+    pub fn new(seed: u64, loops: usize, policies: Policies, bounds: Bounds) -> Self {
         Self {
             numbers: name_map(seed),
             homes: Vec::new(),
             free: Vec::new(),
-            idle: VecDeque::new(),
+            idle: BinaryHeap::new(),
+            freed: Freed::default(),
             due: BinaryHeap::new(),
             bytes: 0,
-            bytes_max,
+            bounds,
             evicted: 0,
             policies,
             durable_epoch: DURABLE_EPOCH.into(),
@@ -288,8 +301,9 @@ impl Channels {
         let interest = &mut home.interest[usize::from(who.0)];
         if interest.generation == generation {
             interest.listens = false;
+            home.used = now;
         }
-        self.rest(number, now);
+        self.rest(number);
     }
 
     /// Every loop counts as listening until it says otherwise, because members may be anywhere.
@@ -314,51 +328,33 @@ impl Channels {
     pub fn place(&mut self, channel: &Channel, now: Duration, rng: &mut Rng) -> Place<'_> {
         self.pass(now);
         let (number, _) = self.touch(channel, now, rng);
-        self.rest(number, now);
+        self.rest(number);
         Place { channels: self, number, now }
     }
 
-    /// Remembers when a channel without listeners may be forgotten.
-    fn rest(&mut self, number: u32, now: Duration) {
-        let home = self.home(number);
-        if home.is_silent() && !home.idle {
-            home.idle = true;
-            self.idle.push_back((now, number));
-        }
-    }
-
-    /// Time has passed: lets go of what nobody has used for long, so that names cannot fill the
-    /// memory, and of publications that are over.
+    /// Time has passed: publications that are over go, and with them what nobody has used for long.
     fn pass(&mut self, now: Duration) {
         while let Some(Reverse((at, number))) = self.due.peek().copied()
             && at <= now
         {
             self.due.pop();
-            self.home(number).ages = false;
-            self.expire(number, now);
-            self.age(number);
-        }
-        while let Some((_, number)) = self.idle.pop_front_if(|(at, _)| *at + FORGET_AFTER <= now) {
-            self.expire(number, now);
-            let home = self.home(number);
-            home.idle = false;
-            let fresh = home.used + FORGET_AFTER > now || home.ages || !home.history.is_empty();
-            if home.is_silent() && !fresh {
-                self.forget(number);
-            } else {
-                // It is looked at again after as long.
-                self.rest(number, now);
+            if self.is_due(number) {
+                self.expire(number, now);
+                self.age(number);
             }
         }
+        self.free_idle(now);
     }
 
-    fn forget(&mut self, number: u32) {
-        let nobody = Channel::Named(Arc::default());
+    /// A channel has come to the front of the queue of ends, and is out of it; whether it is still there.
+    fn is_due(&mut self, number: u32) -> bool {
         let home = self.home(number);
-        let channel = std::mem::replace(&mut home.channel, nobody);
-        home.interest = Box::default();
-        self.numbers.remove(&channel);
-        self.free.push(number);
+        home.ages = false;
+        let there = !home.interest.is_empty();
+        if !there {
+            self.free.push(number);
+        }
+        there
     }
 
     /// Enters a channel into the queue of ends, unless it is there or has no history.
@@ -380,11 +376,13 @@ impl Channels {
 
     /// All histories together are too long: those that end first go at once, whole.
     fn evict(&mut self) {
-        while self.bytes > self.bytes_max
+        while self.bytes > self.bounds.history_bytes
             && let Some(Reverse((_, number))) = self.due.pop()
         {
+            if !self.is_due(number) {
+                continue;
+            }
             let home = self.home(number);
-            home.ages = false;
             let (bytes, count) = (home.history.bytes(), home.history.len());
             home.history.clear();
             self.bytes -= bytes;

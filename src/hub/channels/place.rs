@@ -62,7 +62,7 @@ impl Place<'_> {
         let after = home.history.bytes();
         self.channels.bytes = self.channels.bytes + after - before;
         self.channels.age(self.number);
-        if self.channels.bytes > self.channels.bytes_max {
+        if self.channels.bytes > self.channels.bounds.history_bytes {
             self.channels.evict();
         }
         Some(shared)

@@ -11,8 +11,11 @@ fn named(name: &str) -> Channel {
     Channel::parse(name).expect("a good name")
 }
 
+const IDLE: Duration = Duration::from_secs(3600);
+const BOUNDS: Bounds = Bounds { history_bytes: 1 << 20, idle: IDLE, idle_channels: 1000 };
+
 fn channels(loops: usize) -> Channels {
-    Channels::new(1, loops, Policies::default(), 1 << 20)
+    Channels::new(1, loops, Policies::default(), BOUNDS)
 }
 
 /// Publishes something; where it stands.
@@ -67,7 +70,7 @@ fn who_listens_gets_what_was_missed_and_then_what_comes() {
 #[test]
 fn a_stored_channel_stands_where_the_store_put_it_and_its_tail_is_here() {
     let log = Policies::new([("log".into(), Policy::OPEN.stored())]);
-    let (mut channels, mut rng) = (Channels::new(1, 1, log, 1 << 20), Rng::new(1));
+    let (mut channels, mut rng) = (Channels::new(1, 1, log, BOUNDS), Rng::new(1));
     let a = named("log:a");
     let seen = |offset| Since { offset, epoch: DURABLE_EPOCH.into() };
     let listen = |channels: &mut Channels, rng: &mut Rng, offset| {
@@ -111,7 +114,6 @@ fn what_is_over_goes_without_being_asked_for() {
     let later = NOW + Duration::from_secs(5000);
     let (stands, page) = channels.history(&b, None, 10, later, &mut rng);
     assert_eq!((stands.offset, page.events.len(), channels.history_bytes()), (0, 0, 0));
-    channels.history(&b, None, 10, later + 2 * FORGET_AFTER, &mut rng);
     assert_eq!((channels.len(), channels.due.len()), (1, 0));
 }
 
@@ -144,10 +146,10 @@ fn offsets_count_and_an_epoch_lasts_as_long_as_the_numbering() {
     let (_, stands, _) = channels.listen(&a, LoopId(1), None, NOW, &mut rng);
     assert_eq!(stands, Some(second));
     // While somebody listens it is not forgotten, afterwards it is.
-    number(&mut channels, &named("public:b"), NOW + 2 * FORGET_AFTER, &mut rng);
+    number(&mut channels, &named("public:b"), NOW + 2 * IDLE, &mut rng);
     assert_eq!(channels.len(), 2);
-    channels.unlisten(&a, LoopId(1), 1, NOW + 2 * FORGET_AFTER);
-    let later = NOW + 4 * FORGET_AFTER;
+    channels.unlisten(&a, LoopId(1), 1, NOW + 2 * IDLE);
+    let later = NOW + 4 * IDLE;
     let again = number(&mut channels, &named("public:c"), later, &mut rng);
     assert_eq!((channels.len(), again.offset), (1, 1));
     assert_ne!(number(&mut channels, &a, later, &mut rng).epoch, first.epoch);
@@ -161,13 +163,73 @@ fn a_channel_that_is_only_published_to_is_idle_once() {
         number(&mut channels, &a, NOW + Duration::from_secs(second), &mut rng);
         assert_eq!(channels.idle.len(), 1);
     }
-    // In use all the time, it has kept its numbers; left alone, it goes.
+    // In use all the time, it has kept its numbers; left alone, it goes in its time.
     let last = NOW + Duration::from_secs(1000);
     assert_eq!(number(&mut channels, &a, last, &mut rng).offset, 1001);
-    for later in 1..=2 {
-        number(&mut channels, &named("public:b"), last + later * FORGET_AFTER, &mut rng);
-    }
+    channels.tidy(last + IDLE - Duration::from_nanos(1));
+    assert_eq!((channels.len(), channels.next_idle()), (1, Some(last + IDLE)));
+    channels.tidy(last + IDLE);
+    assert_eq!((channels.len(), channels.take_freed()), (0, Freed { idle: 1, crowded: 0 }));
+    assert!(channels.homes.is_empty() && channels.next_idle().is_none(), "nothing is left");
+}
+
+#[test]
+fn who_leaves_last_is_the_last_use_and_who_listens_keeps_it() {
+    let (mut channels, mut rng) = (channels(2), Rng::new(1));
+    let room = Channel::Room(crate::base::id::Id(7));
+    let generations = channels.listen_all(&room, NOW, &mut rng);
+    channels.unlisten(&room, LoopId(0), generations[0], NOW);
+    channels.tidy(NOW + 2 * IDLE);
+    assert_eq!(channels.len(), 1, "somebody listens");
+    let left = NOW + 3 * IDLE;
+    channels.unlisten(&room, LoopId(1), generations[1], left);
+    channels.tidy(left + IDLE / 2);
     assert_eq!(channels.len(), 1);
+    let (back, ..) = channels.listen(&room, LoopId(0), None, left + IDLE / 2, &mut rng);
+    channels.tidy(left + 2 * IDLE);
+    assert_eq!(channels.len(), 1, "somebody has come back");
+    channels.unlisten(&room, LoopId(0), back, left + 2 * IDLE);
+    channels.tidy(left + 3 * IDLE);
+    assert_eq!((channels.len(), channels.take_freed().idle), (0, 1));
+}
+
+#[test]
+fn of_too_many_those_go_that_were_used_longest_ago() {
+    let bounds = Bounds { idle_channels: 3, ..BOUNDS };
+    let (mut channels, mut rng) = (Channels::new(1, 1, Policies::default(), bounds), Rng::new(1));
+    let name = |n: u64| named(&format!("public:{n}"));
+    let at = |second| NOW + Duration::from_secs(second);
+    (0..3).for_each(|n| drop(number(&mut channels, &name(n), at(n), &mut rng)));
+    let (mine, ..) = channels.listen(&name(9), LoopId(0), None, at(3), &mut rng);
+    assert_eq!(channels.len(), 4, "who has a listener does not count");
+    number(&mut channels, &name(0), at(4), &mut rng);
+    number(&mut channels, &name(3), at(5), &mut rng);
+    assert_eq!(channels.known(name(1).as_channel()), None, "the one used longest ago");
+    channels.unlisten(&name(9), LoopId(0), mine, at(6));
+    assert_eq!(channels.known(name(2).as_channel()), None);
+    assert_eq!(channels.take_freed(), Freed { idle: 0, crowded: 2 });
+    assert_eq!(number(&mut channels, &name(0), at(7), &mut rng).offset, 3);
+    // Its history has gone with it, and its number is used again when the queue of ends lets it go.
+    (10..500).for_each(|n| drop(number(&mut channels, &name(n), at(n), &mut rng)));
+    assert_eq!((channels.len(), channels.idle.len()), (3, 3));
+    assert!(channels.homes.len() <= 320 && channels.due.len() <= 320, "{}", channels.homes.len());
+    let bytes: usize = channels.homes.iter().map(|home| home.history.bytes()).sum();
+    assert_eq!(channels.history_bytes(), bytes);
+    channels.tidy(at(500) + 2 * IDLE);
+    assert!(channels.is_empty() && channels.homes.is_empty() && channels.due.is_empty());
+}
+
+#[test]
+fn a_thousand_that_are_over_together_go_in_steps() {
+    let (mut channels, mut rng) = (channels(1), Rng::new(1));
+    for n in 0..1000 {
+        number(&mut channels, &named(&format!("public:{n}")), NOW, &mut rng);
+    }
+    let over = NOW + IDLE;
+    channels.tidy(over);
+    assert!((1..1000).contains(&channels.len()), "{}", channels.len());
+    (0..3).for_each(|_| channels.tidy(over));
+    assert!(channels.is_empty());
 }
 
 #[test]

@@ -211,7 +211,10 @@ impl Router {
     pub(super) fn hear_admin_word(&mut self, cx: &mut Context<'_, Self>, word: AdminWord) {
         match word {
             AdminWord::Ask { call, question } => self.answer_admin(cx, call, &question),
-            AdminWord::Watch => self.look_at_alerts(cx),
+            AdminWord::Watch => {
+                self.look_at_alerts(cx);
+                self.sweep_inboxes(cx);
+            }
             AdminWord::Told { call, from, told } => self.admin_told(cx, call, from, told),
         }
     }

@@ -305,10 +305,7 @@ impl Router {
         let now = cx.now;
         self.emit(cx, |router| {
             let session = router.sessions.get(id)?;
-            let (code, reason) = match session.ended() {
-                Some(close) => (Some(close.code), close.reason.clone()),
-                None => (None, "the peer went".into()),
-            };
+            let (code, reason) = session.end();
             Some(Happening::Disconnect {
                 connection_id: session.id,
                 user_id: session.user_id().cloned(),

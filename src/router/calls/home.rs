@@ -1,6 +1,7 @@
 //! At the home of an action: an answer that is kept, or the worker that is to give one, and its end.
 //!
 //! Law: a call that began ends here exactly once: by its worker, by its deadline, or with its worker.
+//! A `ui_action` that is the same as one on its way, as the cache sees it, ends with that, however.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +91,12 @@ impl Router {
     pub(super) fn call_at_home(&mut self, cx: &mut Context<'_, Self>, calling: Calling) {
         let (now, kind) = (cx.now.monotonic, calling.action.kind);
         let keep = keep(&calling);
+        if let Keep::Always(key) = &keep
+            && self.backends.joined.join(key, calling.call)
+        {
+            self.backends.metrics.calls.add_at((kind, Outcome::Joined), 1);
+            return;
+        }
         if let Some(data) = self.kept(&keep, now) {
             self.backends.metrics.calls.add_at((kind, Outcome::Cached), 1);
             return answer(cx, calling.call, Answer::Data { data, cached: true });
@@ -107,11 +114,22 @@ impl Router {
         let id = Id::new(cx.now.unix_ms, &cx.rng.bytes());
         let deadline_ms = self.config.calls.timeout_ms;
         let Calling { call, action, params, caller, .. } = calling;
+        if let Keep::Always(key) = &keep
+            && self.config.calls.cache_ms > 0
+        {
+            self.backends.joined.begin(key);
+        }
         let pending = Pending { call, began: now.into(), timer: None, keep };
         let key = self.backends.workers.begin(id, action.clone(), worker, bytes, pending);
         let timer = cx.set_timer(Duration::from_millis(deadline_ms), Timer::Backend(key));
+        let mut probe = false;
         if let Some(call) = self.backends.workers.get_mut(key) {
             call.caller.timer = Some(timer);
+            probe = call.probe;
+        }
+        if probe {
+            self.breaker_changed(&action, Phase::HalfOpen);
+            self.breaker_is(cx, &action, Phase::HalfOpen);
         }
         self.gauge_calls();
         let worker_id = worker.connection;
@@ -208,7 +226,15 @@ impl Router {
         if let Some(timer) = call.caller.timer {
             cx.cancel_timer(timer);
         }
-        answer(cx, call.caller.call, told);
+        let Pending { call: first, keep, .. } = call.caller;
+        let others = match keep {
+            Keep::Always(key) => self.backends.joined.end(&key),
+            Keep::Never | Keep::IfAllowed(..) => Vec::new(),
+        };
+        answer(cx, first, told.clone());
+        for other in others {
+            answer(cx, other, told.clone().again());
+        }
     }
 
     fn breaker_changed(&self, action: &Action, to: Phase) {
@@ -218,7 +244,8 @@ impl Router {
                 let ms = self.config.calls.breaker_open_ms;
                 log::warn!("{action} failed too often: its breaker is open for {ms} ms");
             }
-            Phase::Closed | Phase::HalfOpen => log::info!("{action}: its breaker is closed again"),
+            Phase::HalfOpen => log::info!("{action}: its breaker lets one call through, to see"),
+            Phase::Closed => log::info!("{action}: its breaker is closed again"),
         }
     }
 

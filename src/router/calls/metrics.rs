@@ -11,6 +11,8 @@ labels! {
         Ok = "ok",
         /// It was answered as before.
         Cached = "cached",
+        /// It was answered with a call that was the same and on its way.
+        Joined = "joined",
         /// Its worker said no.
         WorkerError = "worker_error",
         /// Its worker said nothing in time.

@@ -4,7 +4,8 @@
 //! The request waits on its connection's loop and holds up nobody; `home.rs` is where its action is
 //! at home: cache, breaker, choice of a worker, deadline; `worker.rs` is the worker's loop.
 //! Law: every call is answered once, at its deadline at the latest. A caller that leaves takes nothing
-//! back: its worker goes on, what it answers is kept for a repeat, and the rest is dropped.
+//! back: its worker goes on, what it answers is kept for a repeat, and the rest is dropped. A repeat
+//! that comes before the answer waits for it, and no worker is called again.
 
 mod config;
 mod home;
@@ -20,11 +21,12 @@ use super::ask::{
     Answer as Reply, Ask, Event, Outcome, id, not_authenticated, not_found, unexpected,
 };
 use super::slots::FREE;
-use super::words::Word;
+use super::words::{CallRef, Word};
 use crate::base::arena::Key;
 use crate::base::id::ConnectionId;
 use crate::codec::json;
 use crate::handler::Context;
+use crate::hub::calls::joined::Joined;
 use crate::hub::calls::responses::Responses;
 use crate::hub::calls::serving::Serving;
 use crate::hub::calls::workers::{Limits, Workers};
@@ -54,6 +56,8 @@ pub(super) struct Backends {
     workers: Workers<home::Pending>,
     /// Of the same actions.
     responses: Responses,
+    /// Of the same actions: calls on their way for which others wait, too.
+    joined: Joined<CallRef>,
     /// Of its own connections.
     serving: Serving,
     metrics: Arc<Metrics>,
@@ -65,6 +69,7 @@ impl Backends {
         Self {
             workers: Workers::new(seed),
             responses,
+            joined: Joined::new(seed),
             serving: Serving::new(seed),
             metrics: registry.block(),
         }
@@ -82,6 +87,7 @@ impl Backends {
 
     pub(super) fn check(&self) {
         self.workers.check();
+        assert!(self.joined.len() <= self.workers.in_flight(), "only what is on its way is joined");
     }
 }
 

@@ -92,6 +92,17 @@ pub enum Answer {
     Fault(Fault),
 }
 
+impl Answer {
+    /// As it is told to whoever called the same.
+    #[must_use]
+    pub fn again(self) -> Self {
+        match self {
+            Self::Data { data, .. } => Self::Data { data, cached: true },
+            fault @ Self::Fault(_) => fault,
+        }
+    }
+}
+
 /// What one loop says to another about calls.
 #[derive(Debug)]
 pub enum CallWord {

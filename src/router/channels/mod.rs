@@ -14,13 +14,13 @@ use serde::Serialize;
 pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::may_hear;
 pub(in crate::router) use access::may_listen;
-pub(in crate::router) use page::{history, log_page, stored, stored_page};
+pub(in crate::router) use page::{history, history_of, keep, log_page, raw, stored, stored_page};
 pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
 
 use super::ask::{Ask, Event, Outcome, unexpected};
 use super::words::{Wish, Word};
-use super::{After, Router, presence};
+use super::{After, Router, executions, presence};
 use crate::base::id::{ConnectionId, Id};
 use crate::handler::{Close, Context, Tag};
 use crate::hub::channels::{DURABLE_EPOCH, Page, Position, Since};
@@ -82,19 +82,28 @@ pub(super) fn subscribe(ask: &mut Ask<'_, '_>, request: &client::Subscribe<'_>) 
         return patterns::subscribe(ask, namespace, request);
     }
     let channel = borrowed(&request.channel)?;
-    let by_team = super::executions::decides(ask, channel);
-    if !by_team {
-        may_listen(ask, channel)?;
+    let (since, presence) = (since(request.since.as_ref()), request.presence);
+    if executions::decides(ask.router, &ask.user()?.identity, channel) {
+        let then = executions::Then::Subscribe { since, presence };
+        return executions::ask_first(ask, channel, then);
     }
-    let (channel, since) = (Channel::from(channel), since(request.since.as_ref()));
-    match &channel {
-        _ if by_team => return super::executions::subscribe(ask, channel, since),
-        // Whatever comes finds its user anyway: only what was before is read.
-        Channel::User(_) => return super::inbox_log::subscribe(ask, since),
-        _ => {}
+    may_listen(ask, channel)?;
+    subscribe_to(ask, channel.into(), since, presence)
+}
+
+/// Subscribes to a channel that may be heard.
+pub(in crate::router) fn subscribe_to(
+    ask: &mut Ask<'_, '_>,
+    channel: Channel,
+    since: Option<Box<Since>>,
+    presence: Option<bool>,
+) -> Outcome {
+    // Whatever comes finds its user anyway: only what was before is read.
+    if let Channel::User(_) = channel {
+        return super::inbox_log::subscribe(ask, since);
     }
-    let new = enter(ask, &channel, since.is_some())?;
-    if presence::wants(ask, &channel, request.presence) {
+    let new = enter(ask, &channel, since.is_some() || executions::is_one(&channel))?;
+    if presence::wants(ask, &channel, presence) {
         return presence::watch(ask, channel, new, since);
     }
     stand_there(ask, channel, new, since)
@@ -109,6 +118,9 @@ pub(super) fn stand_there(
 ) -> Outcome {
     if let Channel::Room(chat) = channel {
         return read_log(ask, chat, since);
+    }
+    if executions::is_one(&channel) {
+        return executions::look(ask, channel, new, since);
     }
     let home = ask.router.homes.of_channel(&channel);
     let step = Step::Subscribe { channel: channel.clone(), new, since: since.clone() };
@@ -381,7 +393,7 @@ fn subscribed(
     more: bool,
 ) -> Outcome {
     ask.router.subscribed_to(ask.cx, ask.connection, channel);
-    let (offset, epoch, events) = (position.offset, &*position.epoch, page::raw(events)?);
+    let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
     let presence = ask.session_mut()?.take_who_is_there();
     let (events, state) = (&*events, None);
     ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state, presence })

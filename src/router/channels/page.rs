@@ -21,6 +21,7 @@ use crate::protocol::frame::Frame;
 use crate::router::Router;
 use crate::router::ask::{Ask, Event, Outcome, limit, unexpected};
 use crate::router::events::encode;
+use crate::router::executions;
 use crate::router::words::Word;
 use crate::store::publication::{Keep, Publication, Publications};
 use crate::store::{Found, Logged, Read};
@@ -28,11 +29,24 @@ use crate::store::{Found, Logged, Read};
 /// Gives what a channel remembers, to whoever may hear it.
 pub(in crate::router) fn history(ask: &mut Ask<'_, '_>, request: &client::History<'_>) -> Outcome {
     let channel = borrowed(&request.channel)?;
-    may_listen(ask, channel)?;
     let since = since(request.since.as_ref());
     let most = ask.router.config.history_page;
     let limit = limit(request.limit, most, most);
-    match Channel::from(channel) {
+    if executions::decides(ask.router, &ask.user()?.identity, channel) {
+        return executions::ask_first(ask, channel, executions::Then::History { since, limit });
+    }
+    may_listen(ask, channel)?;
+    history_of(ask, channel.into(), since, limit)
+}
+
+/// Gives what a channel remembers that may be heard.
+pub(in crate::router) fn history_of(
+    ask: &mut Ask<'_, '_>,
+    channel: Channel,
+    since: Option<Box<Since>>,
+    limit: u32,
+) -> Outcome {
+    match channel {
         Channel::User(_) => crate::router::inbox_log::history(ask, since, limit),
         Channel::Room(chat) => {
             let known = since.filter(|since| *since.epoch == *DURABLE_EPOCH);
@@ -170,7 +184,7 @@ fn reply(ask: &mut Ask<'_, '_>, position: &Position, page: &Page) -> Outcome {
 }
 
 /// What frames carry, to be put into a reply.
-pub(super) fn raw(events: &[(u64, Frame)]) -> Result<Vec<&RawValue>, Fault> {
+pub(in crate::router) fn raw(events: &[(u64, Frame)]) -> Result<Vec<&RawValue>, Fault> {
     let texts = events.iter().map(|(_, frame)| serde_json::from_slice(frame.payload()));
     texts
         .collect::<Result<_, _>>()

@@ -171,6 +171,8 @@ impl Router {
         self.metrics.publications.add(1);
         self.metrics.history_bytes.set(self.channels.history_bytes() as i64);
         self.metrics.history_evicted.add(self.channels.take_evicted());
+        self.metrics.channels.set(self.channels.len() as i64);
+        self.plan_tidying(cx);
         let Some(frame) = kept else { return Common::Own(own) };
         cx.recycle(own);
         Common::Shared(frame)

@@ -13,7 +13,7 @@ use super::ask::{Ask, Event, Outcome, unexpected};
 use super::channels::{self, borrowed, may_listen};
 use super::session::Who;
 use super::words::Word;
-use super::{Router, Timer};
+use super::{Router, Timer, executions};
 use crate::base::arena::Key;
 use crate::base::id::{Address, ConnectionId, LoopId, UserId};
 use crate::base::time::Timestamp;
@@ -56,8 +56,15 @@ impl From<Step> for super::Step {
 /// Tells who is in a channel, or how many are.
 pub(super) fn get_presence(ask: &mut Ask<'_, '_>, request: &client::GetPresence<'_>) -> Outcome {
     let channel = borrowed(&request.channel)?;
+    if executions::decides(ask.router, &ask.user()?.identity, channel) {
+        return executions::ask_first(ask, channel, executions::Then::WhoIsThere);
+    }
     may_listen(ask, channel)?;
-    let channel = Channel::from(channel);
+    who(ask, channel.into())
+}
+
+/// Tells who is in a channel that may be heard.
+pub(super) fn who(ask: &mut Ask<'_, '_>, channel: Channel) -> Outcome {
     if ask.router.attendance.told_of(&channel) == Presence::Off {
         return Err(Fault::new(Code::Unsupported, "who is in this channel is not told")
             .hint("namespaces.NAME.presence says where it is"));

@@ -1,8 +1,10 @@
 //! Executions in memory.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
-use super::super::execution::{ExecutionRead, ExecutionWrite, ExecutionWritten, Update};
+use super::super::execution::{ExecutionRead, ExecutionWrite, ExecutionWritten, Update, event};
+use super::super::publication::Keep;
 use super::super::{Found, Refusal, Written};
 use super::state::State;
 use crate::base::id::UserId;
@@ -11,12 +13,13 @@ use crate::message::execution::{Execution, Status};
 impl State {
     pub(super) fn write_execution(&mut self, write: &ExecutionWrite) -> Result<Written, Refusal> {
         let written = match write {
-            ExecutionWrite::Update { by, update, per_team } => {
-                self.update_execution(by, update, *per_team)?
+            ExecutionWrite::Update { by, update, per_team, log } => {
+                self.update_execution(by, update, *per_team, log)?
             }
-            ExecutionWrite::Look { id } => {
+            ExecutionWrite::Look { id, log } => {
                 let execution = self.executions.get(id).cloned();
-                ExecutionWritten::Looked { id: id.clone(), execution }
+                let top = log.as_ref().map(|channel| self.top_of(channel));
+                ExecutionWritten::Looked { id: id.clone(), execution, top }
             }
         };
         Ok(Written::Execution(Box::new(written)))
@@ -27,8 +30,9 @@ impl State {
         by: &UserId,
         update: &Update,
         per_team: u32,
+        log: &[(Arc<str>, Keep)],
     ) -> Result<ExecutionWritten, Refusal> {
-        let by = self.user(by)?.profile.card();
+        let card = self.user(by)?.profile.card();
         let before = self.executions.get(&update.id).cloned();
         let is_new = before.is_none();
         let execution = update.apply(before, self.stamp)?;
@@ -45,7 +49,14 @@ impl State {
                 self.executions.remove(&id);
             }
         }
-        Ok(ExecutionWritten::Updated { execution, by })
+        let mut logged = Vec::new();
+        for (channel, keep) in log {
+            let written = self.publish(&event(&execution, by, channel, *keep))?;
+            if let Written::Published { channel, publication: Some(publication), .. } = written {
+                logged.push((channel, publication));
+            }
+        }
+        Ok(ExecutionWritten::Updated { execution, by: card, logged })
     }
 
     pub(super) fn read_executions(&self, read: &ExecutionRead) -> Found {

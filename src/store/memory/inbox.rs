@@ -1,10 +1,11 @@
 //! Inboxes, their cursors, and notifications in memory.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::super::inbox::{
-    Bounds, Cursor, InboxFound, InboxRead, InboxWrite, InboxWritten, Kept, Place, json,
+    Bounds, Cursor, InboxFound, InboxRead, InboxWrite, InboxWritten, Kept, Place, SWEPT_MAX, json,
 };
 use super::super::{Found, Refusal, Written};
 use super::state::State;
@@ -124,12 +125,35 @@ impl State {
                 }
                 InboxWritten::Moved
             }
+            InboxWrite::Sweep { after, users, age_ms } => {
+                self.sweep(after.as_ref(), *users as usize, *age_ms)
+            }
             InboxWrite::Move { cursors, bounds } => {
                 cursors.iter().for_each(|cursor| self.move_cursor(cursor, *bounds));
                 InboxWritten::Moved
             }
         };
         Ok(Written::Inbox(Box::new(written)))
+    }
+
+    fn sweep(&mut self, after: Option<&UserId>, users: usize, age_ms: u64) -> InboxWritten {
+        let oldest = Timestamp(self.stamp.0.saturating_sub(age_ms));
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut dropped, mut seen, mut last) = (0, 0, None);
+        for (id, user) in self.users.range_mut::<UserId, _>((from, Bound::Unbounded)).take(users) {
+            let events = &mut user.inbox.events;
+            while events.pop_front_if(|event| event.at < oldest).is_some() {
+                dropped += 1;
+            }
+            if events.is_empty() {
+                *events = VecDeque::new();
+            }
+            (seen, last) = (seen + 1, Some(id));
+            if dropped >= SWEPT_MAX {
+                return InboxWritten::Swept { last: last.cloned(), dropped };
+            }
+        }
+        InboxWritten::Swept { last: last.filter(|_| seen == users).cloned(), dropped }
     }
 
     fn send(

@@ -11,6 +11,7 @@ mod inbox;
 mod message;
 mod publication;
 mod read;
+mod search;
 mod state;
 mod sync;
 
@@ -158,6 +159,12 @@ impl Reader for MemoryReader {
             .shared
             .lock()
             .map_err(|_| Error::Unavailable(Arc::from("a commit was cut short by a panic")))?;
+        if let Read::Search { user, chat, query, limit } = read {
+            let shelves = shared.live.searched(user, *chat).map_err(Error::Refused)?;
+            // Commits do not wait for the looking.
+            drop(shared);
+            return Ok(search::among(&shelves, query, *limit));
+        }
         shared.live.read(read).map_err(Error::Refused)
     }
 }

@@ -73,6 +73,11 @@ impl State {
         Ok(Written::Published { channel, offset, publication })
     }
 
+    /// The newest offset of a channel, 0 when there is none.
+    pub(super) fn top_of(&self, channel: &str) -> u64 {
+        self.lines.get(channel).map_or(0, |line| line.top)
+    }
+
     pub(super) fn publications(
         &self,
         channel: &str,

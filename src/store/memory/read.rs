@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::super::{Found, Read, Refusal, fold};
+use super::search;
 use super::state::{Room, State};
 use crate::base::id::{Id, UserId};
 use crate::message::record::{Profile, RoomListing, Visibility};
@@ -45,6 +46,9 @@ impl State {
             Read::Messages { chat, user, before, after, limit } => {
                 let (room, _) = self.seat(*chat, user)?;
                 room.page(*before, *after, *limit as usize)
+            }
+            Read::Search { user, chat, query, limit } => {
+                search::among(&self.searched(user, *chat)?, query, *limit)
             }
             Read::Log { chat, user, after, limit } => {
                 let (room, _) = self.seat(*chat, user)?;

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::super::execution::{ExecutionRead, ExecutionWrite, ExecutionWritten, Update};
+use super::super::execution::{ExecutionRead, ExecutionWrite, ExecutionWritten, Update, event};
+use super::super::publication::Keep;
 use super::super::{Found, Written};
 use super::batch::Batch;
 use super::failure::Failure;
+use super::publication;
 use super::rows::{self, count, int, time};
+use crate::base::failpoint::{self, Plant, Point};
 use crate::base::id::UserId;
 use crate::message::execution::{Execution, Status};
 use crate::message::record::Raw;
@@ -38,11 +41,13 @@ macro_rules! columns {
 impl Batch<'_> {
     pub(super) fn write_execution(&self, write: &ExecutionWrite) -> Result<Written, Failure> {
         let written = match write {
-            ExecutionWrite::Update { by, update, per_team } => {
-                self.update_execution(by, update, *per_team)?
+            ExecutionWrite::Update { by, update, per_team, log } => {
+                self.update_execution(by, update, *per_team, log)?
             }
-            ExecutionWrite::Look { id } => {
-                ExecutionWritten::Looked { id: Arc::clone(id), execution: find(self.conn, id)? }
+            ExecutionWrite::Look { id, log } => {
+                let top = log.as_ref().map(|channel| publication::top(self.conn, channel));
+                let (execution, top) = (find(self.conn, id)?, top.transpose()?);
+                ExecutionWritten::Looked { id: Arc::clone(id), execution, top }
             }
         };
         Ok(Written::Execution(Box::new(written)))
@@ -53,6 +58,7 @@ impl Batch<'_> {
         by: &UserId,
         update: &Update,
         per_team: u32,
+        log: &[(Arc<str>, Keep)],
     ) -> Result<ExecutionWritten, Failure> {
         const SET: &str = concat!(
             "INSERT INTO executions (",
@@ -60,10 +66,13 @@ impl Batch<'_> {
             ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET \
              status = ?3, progress = ?4, step = ?5, result = ?6, error = ?7, updated_at = ?8"
         );
-        let (_, by) = self.known(by)?;
+        let (_, card) = self.known(by)?;
         let before = find(self.conn, &update.id)?;
         let is_new = before.is_none();
         let execution = update.apply(before, self.stamp)?;
+        if failpoint::planted(Plant::EndNotStored) && execution.status.is_final() {
+            return Ok(ExecutionWritten::Updated { execution, by: card, logged: Vec::new() });
+        }
         self.execute(
             SET,
             (
@@ -77,10 +86,18 @@ impl Batch<'_> {
                 int(execution.updated_at.0),
             ),
         )?;
+        failpoint::hit(Point::AfterInsert);
         if is_new {
             self.trim_team(&execution, per_team)?;
         }
-        Ok(ExecutionWritten::Updated { execution, by })
+        let mut logged = Vec::new();
+        for (channel, keep) in log {
+            let written = self.publish(&event(&execution, by, channel, *keep))?;
+            if let Written::Published { channel, publication: Some(publication), .. } = written {
+                logged.push((channel, publication));
+            }
+        }
+        Ok(ExecutionWritten::Updated { execution, by: card, logged })
     }
 
     /// What finished first goes when a team has too many.

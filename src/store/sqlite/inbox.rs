@@ -1,20 +1,21 @@
 //! Inboxes and their cursors in SQLite.
 //!
 //! Law: offsets have no holes, so the oldest event of a full inbox is known by its number; an event
-//! too many or too old goes when the next one comes. Limit: the bounds that come with each write.
+//! too many or too old goes when the next one comes, or with a sweep. Limit: the bounds that come with each write.
 
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::inbox::{
-    Bounds, Cursor, InboxFound, InboxRead, InboxWrite, InboxWritten, Kept, Place,
+    Bounds, Cursor, InboxFound, InboxRead, InboxWrite, InboxWritten, Kept, Place, SWEPT_MAX,
 };
 use super::super::{Found, Written};
 use super::batch::Batch;
 use super::failure::Failure;
 use super::notification;
 use super::rows::{self, count, int, time, user_id};
+use crate::base::failpoint::{self, Plant, Point};
 use crate::base::id::UserId;
 use crate::message::inbox::InboxEvent;
 use crate::message::record::{Raw, UserCard};
@@ -102,6 +103,9 @@ impl Batch<'_> {
                 }
                 InboxWritten::Moved
             }
+            InboxWrite::Sweep { after, users, age_ms } => {
+                self.sweep(after.as_ref(), *users, *age_ms)?
+            }
             InboxWrite::Move { cursors, bounds } => {
                 for cursor in cursors {
                     self.move_cursor(cursor, *bounds)?;
@@ -159,6 +163,7 @@ impl Batch<'_> {
             EVENT,
             (key, int(offset), at, new.by.0, new.word, new.payload.as_str(), new.critical),
         )?;
+        failpoint::hit(Point::AfterInsert);
         let event = InboxEvent {
             offset,
             at: self.stamp,
@@ -170,21 +175,52 @@ impl Batch<'_> {
         Ok(Kept { user: user.clone(), event, dropped: self.trim(key, offset, bounds)? })
     }
 
+    /// Drops what is too old from the inboxes of the next users.
+    fn sweep(
+        &self,
+        after: Option<&UserId>,
+        users: u32,
+        age_ms: u64,
+    ) -> Result<InboxWritten, Failure> {
+        // No id is empty.
+        const NEXT: &str = "SELECT key, id FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let mut next = self.conn.prepare_cached(NEXT)?;
+        let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, user_id(row, 1)?));
+        let found = next.query_map((after.map_or("", UserId::as_str), users), row)?;
+        let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+        let whole = found.len() == users as usize;
+        let (mut dropped, mut last) = (0, None);
+        for (key, id) in found {
+            dropped += self.drop_old(key, age_ms)? as u64;
+            last = Some(id);
+            if dropped >= SWEPT_MAX {
+                return Ok(InboxWritten::Swept { last, dropped });
+            }
+        }
+        Ok(InboxWritten::Swept { last: last.filter(|_| whole), dropped })
+    }
+
+    /// Drops what is too old; how many that were.
+    fn drop_old(&self, key: i64, age_ms: u64) -> Result<usize, Failure> {
+        const OLDEST: &str = "SELECT at FROM inbox WHERE user = ?1 ORDER BY number LIMIT 1";
+        const OLD: &str = "DELETE FROM inbox WHERE user = ?1 AND at < ?2";
+        let oldest = int(self.stamp.0.saturating_sub(age_ms));
+        let at = self.conn.prepare_cached(OLDEST)?.query_row([key], |row| row.get::<_, i64>(0));
+        if at.optional()?.is_some_and(|at| at < oldest) {
+            return Ok(self.execute(OLD, (key, oldest))?);
+        }
+        Ok(0)
+    }
+
     /// Drops what is too much or too old; how many that were.
     fn trim(&self, key: i64, top: u64, bounds: Bounds) -> Result<u64, Failure> {
         const MANY: &str = "DELETE FROM inbox WHERE user = ?1 AND number <= ?2";
-        const OLDEST: &str = "SELECT at FROM inbox WHERE user = ?1 ORDER BY number LIMIT 1";
-        const OLD: &str = "DELETE FROM inbox WHERE user = ?1 AND at < ?2";
         let last = top.saturating_sub(u64::from(bounds.events));
         let mut dropped = 0;
         if last > 0 {
             dropped = self.execute(MANY, (key, int(last)))?;
         }
-        let oldest = int(self.stamp.0.saturating_sub(bounds.age_ms));
-        let at = self.conn.prepare_cached(OLDEST)?.query_row([key], |row| row.get::<_, i64>(0));
-        if at.optional()?.is_some_and(|at| at < oldest) {
-            dropped += self.execute(OLD, (key, oldest))?;
-        }
+        dropped += self.drop_old(key, bounds.age_ms)?;
         Ok(dropped as u64)
     }
 
@@ -193,7 +229,9 @@ impl Batch<'_> {
         let Some((key, _)) = rows::user(self.conn, &cursor.user)? else { return Ok(()) };
         let mut known = self.conn.prepare_cached(KNOWN)?;
         let known = known.query_row((key, &cursor.device), |row| count(row, 0)).optional()?;
-        let offset = cursor.offset.min(top(self.conn, key)?).max(known.unwrap_or(0));
+        let everything = failpoint::planted(Plant::AckOfEverything);
+        let offset = if everything { u64::MAX } else { cursor.offset };
+        let offset = offset.min(top(self.conn, key)?).max(known.unwrap_or(0));
         self.set_cursor(key, &cursor.device, offset, bounds)
     }
 

@@ -1,7 +1,8 @@
 //! Messages and read marks in SQLite: the road that must be short.
 //!
 //! A message costs one search (member, name, counters), two inserts and two updates; one search
-//! more when it has a `client_id`, one more when it answers another.
+//! more when it has a `client_id`, one more when it answers another. Words go into the index of
+//! `search.rs` many messages at a time.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use super::batch::Batch;
 use super::failure::Failure;
 use super::log::kind;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
+use super::search;
 use crate::base::failpoint::{self, Plant, Point};
 use crate::base::id::{Id, UserId};
 use crate::message::record::{ChatMessage, MemberRole, RoomEvent, UserCard};
@@ -119,6 +121,7 @@ impl Batch<'_> {
         self.insert_log(seat.chat, offset, kind::MESSAGE, seat.user, seq, None)?;
         self.execute(COUNTERS, (seat.chat, seq, int(offset), at))?;
         self.execute(READ, (seat.chat, seat.user, seq))?;
+        search::keep_up(self.conn, seat, message.seq)?;
         failpoint::hit(Point::AfterInsert);
         Ok(())
     }
@@ -133,10 +136,11 @@ impl Batch<'_> {
         if message.deleted_at.is_some() {
             return Err(Refusal::Deleted.into());
         }
-        message.content = Arc::clone(content);
+        let old = std::mem::replace(&mut message.content, Arc::clone(content));
         message.edited_at = Some(self.stamp);
         let seq = int(message.seq);
         self.execute(SQL, (seat.chat, seq, content, int(self.stamp.0)))?;
+        search::change(self.conn, &seat, message.seq, &old, content)?;
         let message = Arc::new(message);
         let event = RoomEvent::Edited(Arc::clone(&message));
         let logged = self.log(seat.chat, (seat.user, by), seq, None, event)?;
@@ -155,6 +159,7 @@ impl Batch<'_> {
             return Ok(Written::Deleted { chat, logged: None });
         }
         self.execute(SQL, (seat.chat, int(seq), int(self.stamp.0)))?;
+        search::change(self.conn, &seat, seq, &message.content, "")?;
         let event = RoomEvent::Deleted { id, chat_id: chat, seq };
         let logged = Some(self.log(seat.chat, (seat.user, by), int(seq), None, event)?);
         Ok(Written::Deleted { chat, logged })

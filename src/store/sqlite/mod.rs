@@ -18,6 +18,7 @@ mod publication;
 mod read;
 mod rows;
 mod schema;
+mod search;
 mod sync;
 
 use std::fs::File;

@@ -13,6 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{APPLICATION_ID, MIGRATIONS};
+use super::search;
 use crate::base::failpoint::{self, Plant, Point};
 
 /// The oldest SQLite whose WAL is sound when two connections write and checkpoint at once.
@@ -151,6 +152,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, OpenError> {
         check(&conn, &path)?;
     }
     migrate(&conn, found as usize).map_err(sql)?;
+    search::catch_up(&conn).map_err(sql)?;
     Ok(Opened { conn, path, lock })
 }
 

@@ -12,7 +12,7 @@ use super::super::publication::{Keep, NewPublication, Publication, Publications}
 use super::batch::Batch;
 use super::failure::Failure;
 use super::rows::{count, int, time, unreadable, user_id};
-use crate::base::failpoint::{self, Point};
+use crate::base::failpoint::{self, Plant, Point};
 use crate::message::record::{Raw, UserCard};
 
 /// The tables; see `schema.rs`. A channel's row says where its log begins and ends.
@@ -110,10 +110,9 @@ impl Batch<'_> {
         let line = Line { top: line.top + 1, ..line };
         let at = int(self.stamp.0);
         let (event, payload) = (&new.event, new.payload.as_str());
-        self.execute(
-            INSERT,
-            (line.key, int(line.top), sender, at, event, payload, &new.client_id),
-        )?;
+        let client_id =
+            new.client_id.as_ref().filter(|_| !failpoint::planted(Plant::NoPublicationKey));
+        self.execute(INSERT, (line.key, int(line.top), sender, at, event, payload, client_id))?;
         self.end_line(line, first.max(new.keep.first(line.top)))?;
         failpoint::hit(Point::AfterInsert);
         let publication = Publication {
@@ -155,6 +154,11 @@ impl Batch<'_> {
         let row = (line.key, int(oldest), int(line.top), int(self.stamp.0));
         self.execute(END, row).map(|_| ())
     }
+}
+
+/// The newest offset of a channel, 0 when there is none.
+pub(super) fn top(conn: &Connection, channel: &str) -> rusqlite::Result<u64> {
+    Ok(line(conn, channel)?.map_or(0, |line| line.top))
 }
 
 /// A part of what a channel keeps, from one snapshot.

@@ -13,6 +13,7 @@ use super::inbox;
 use super::log;
 use super::publication;
 use super::rows::{self, Seat, blob, int, message_columns, message_tables};
+use super::search;
 use super::sync::{self, Asked};
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
@@ -56,6 +57,10 @@ impl SqliteReader {
             Read::Rooms { query, limit, after } => self.rooms(query.as_deref(), *limit, *after)?,
             Read::Messages { chat, user, before, after, limit } => {
                 self.messages(self.seat(*chat, user)?.chat, *before, *after, *limit)?
+            }
+            Read::Search { user, chat, query, limit } => {
+                let seat = chat.map(|chat| self.seat(chat, user)).transpose()?;
+                search::find(&self.conn, user, seat.as_ref(), query, *limit)?
             }
             Read::Log { chat, user, after, limit } => {
                 let seat = self.seat(*chat, user)?;

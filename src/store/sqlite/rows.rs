@@ -21,6 +21,8 @@ pub(super) struct Seat {
     pub(super) read_seq: u64,
     pub(super) last_seq: u64,
     pub(super) last_offset: u64,
+    /// Up to which message the chat is in the index of words.
+    pub(super) indexed_seq: u64,
 }
 
 /// SQLite's integer for one of ours; what is beyond its range is as good as its end.
@@ -148,8 +150,8 @@ pub(super) fn message_at(
 
 /// `user`'s place in the chat `chat`, if it is a member there.
 pub(super) fn seat(conn: &Connection, chat: Id, user: &UserId) -> rusqlite::Result<Option<Seat>> {
-    const SQL: &str = "SELECT c.key, u.key, u.username, m.role, m.read_seq, n.last_seq, n.last_offset \
-        FROM chats c CROSS JOIN users u CROSS JOIN members m ON m.chat = c.key AND m.user = u.key \
+    const SQL: &str = "SELECT c.key, u.key, u.username, m.role, m.read_seq, n.last_seq, \
+        n.last_offset, n.indexed_seq FROM chats c CROSS JOIN users u CROSS JOIN members m ON m.chat = c.key AND m.user = u.key \
         CROSS JOIN counters n ON n.chat = c.key WHERE c.id = ?1 AND u.id = ?2";
     let seat = |row: &Row<'_>| {
         Ok(Seat {
@@ -160,6 +162,7 @@ pub(super) fn seat(conn: &Connection, chat: Id, user: &UserId) -> rusqlite::Resu
             read_seq: count(row, 4)?,
             last_seq: count(row, 5)?,
             last_offset: count(row, 6)?,
+            indexed_seq: count(row, 7)?,
         })
     };
     conn.prepare_cached(SQL)?.query_row((blob(chat), user.as_str()), seat).optional()

@@ -4,14 +4,14 @@
 //! transaction with its `user_version`. Integers are the keys inside, ids are `BLOB(16)` or, for
 //! users, `TEXT`; times are unix milliseconds.
 
-use super::{execution, grant, inbox};
+use super::{execution, grant, inbox, publication, search};
 
 /// `"Sten"` in the header of the file (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: u32 = 0x5374_656e;
 
 /// Each brings the schema from its index to the next version.
 pub(super) const MIGRATIONS: &[&str] =
-    &[V1, grant::TABLES, super::publication::SCHEMA, inbox::TABLES, execution::TABLES];
+    &[V1, grant::TABLES, publication::SCHEMA, inbox::TABLES, execution::TABLES, search::SCHEMA];
 
 /// `messages` and `log` declare no foreign keys: both keys come from a row that the same transaction
 /// has just read, and each declaration would cost the road of a message one more search.

@@ -7,6 +7,7 @@ use stentor::message::execution::Status;
 use stentor::message::inbox::Level;
 use stentor::store::execution::{ExecutionWrite, Update};
 use stentor::store::inbox::{Bounds, Cursor, InboxRead, InboxWrite};
+use stentor::store::publication::Keep;
 use stentor::store::{Read, Write};
 
 use super::{messages, metadata, names, users};
@@ -44,6 +45,12 @@ pub(super) fn inbox_writes() -> impl Strategy<Value = Write> {
             device,
             bounds
         }),
+        (
+            prop::option::of(users()),
+            1..4u32,
+            prop::sample::select(&[1_000, 600_000, 9_000_000][..])
+        )
+            .prop_map(|(after, users, age_ms)| InboxWrite::Sweep { after, users, age_ms }),
         prop::collection::vec((users(), devices(), 0..9u64), 0..4).prop_map(move |cursors| {
             let cursor = |(user, device, offset)| Cursor { user, device, offset };
             InboxWrite::Move { cursors: cursors.into_iter().map(cursor).collect(), bounds }
@@ -55,15 +62,18 @@ pub(super) fn inbox_writes() -> impl Strategy<Value = Write> {
 pub(super) fn execution_writes() -> impl Strategy<Value = Write> {
     let name = |names: &'static [&'static str]| prop::sample::select(names).prop_map(Arc::from);
     let progress = prop::option::of(0..3u8);
-    let parts = (name(&["x", "y", "z", "w"]), name(&["ops", "dev"]), progress, metadata());
+    let ids = name(&["x", "y", "z", "w"]);
+    let parts = (ids, name(&["ops", "dev"]), progress, metadata(), prop::bool::ANY);
     let write = (users(), parts, prop::sample::select(&Status::ALL[..])).prop_map(
-        |(by, (id, team, progress, result), status)| {
+        |(by, (id, team, progress, result, durable), status)| {
+            let log = durable.then(|| (Arc::from("log:a"), Keep::default()));
             let (current_step, error) = (None, None);
             let update = Update { id, team, status, progress, current_step, result, error };
-            ExecutionWrite::Update { by, update, per_team: 2 }
+            ExecutionWrite::Update { by, update, per_team: 2, log: log.into_iter().collect() }
         },
     );
-    let look = name(&["x", "y", "z"]).prop_map(|id| ExecutionWrite::Look { id });
+    let look = name(&["x", "y", "z"])
+        .prop_map(|id| ExecutionWrite::Look { id, log: Some("log:a".into()) });
     prop_oneof![4 => write, 1 => look].prop_map(Write::Execution)
 }
 

@@ -58,6 +58,17 @@ macro_rules! message_rows {
         seq: integer = 2;
     }
 
+    /// Finds messages that hold all words of a query, newest first.
+    SearchMessages<'a> "search_messages" = 57, User, Barrier, Request,
+    r#"{"type":"search_messages","query":"hello"}"# => "messages[message], has_more" {
+        /// Words, 1–256 bytes; compared whole, without case and accents.
+        query: text = 1;
+        /// Only in this chat; in all chats of the user when absent.
+        chat_id: optional text = 2;
+        /// How many at most; 50 when absent.
+        limit: optional integer = 3;
+    }
+
     /// Tells the others of a chat that the user is typing.
     Typing<'a> "typing" = 35, User, Run, Ephemeral,
     r#"{"type":"typing","chat_id":"018bcfe5-687b-7fff-bfff-ffffffffffff"}"# => "" {

@@ -43,7 +43,8 @@ impl Plan {
             crowd: Crowd { channels: 4, subscribers: 100, rooms: 16, members: 3, pingers: 64 },
             minutes,
             calibration: Duration::from_secs(4),
-            warm_up: (Duration::from_secs(20), Duration::from_secs(180)),
+            // Pools, page caches and the allocator's arenas take three minutes to fill to their bounds.
+            warm_up: (Duration::from_secs(180), Duration::from_secs(360)),
             database_bytes: CACHE_FULL_BYTES,
             share: 0.5,
         }

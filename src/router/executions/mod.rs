@@ -1,24 +1,26 @@
 //! Executions: changed by services, seen by their team.
 //!
-//! Whoever subscribes to `execution:{id}` gets how it stands in the reply. Law: that and the events
-//! behind it have no gap between them and no repeat: the look goes through the writer, and its end
-//! comes to the home of the channel in the order of the commits, where the loop is noted as listening.
+//! `listening.rs` is about who hears `execution:{id}`, and from where on. Law: a change is told on that
+//! channel and on `team:{team_id}` once it is stored; where one of them is durable, with it.
+
+mod listening;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
+pub(super) use listening::{Then, ask_first, asks, decides, is_of, is_one, look, sees_less};
+
 use super::Router;
 use super::ask::{Ask, Event, Outcome, gone, not_found, unexpected};
-use super::channels::{Subscribed, end, enter, forbidden, stand};
+use super::channels::keep;
 use super::dispatch::too_long;
 use super::words::{CallRef, Looked, Post, Publication, Word};
 use crate::auth::Identity;
-use crate::base::id::{Address, ConnectionId, LoopId};
+use crate::base::id::Address;
 use crate::handler::Context;
+use crate::hub::Channel;
 use crate::hub::channels::{DURABLE_EPOCH, Position, Since};
-use crate::hub::policy::Right;
-use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
 use crate::message::execution::{EXECUTION_UPDATE, Execution, Status, is_id};
 use crate::message::fault::{Code, Fault};
@@ -35,8 +37,12 @@ pub(super) enum Step {
     One,
     /// Those of a team.
     List,
+    /// Of which team it is, to know whether the user may hear it; then this.
+    May { channel: Channel, then: Then },
     /// How it stands, from where its events come. Whether the subscription is new.
     Look { channel: Channel, since: Option<Box<Since>>, new: bool },
+    /// What came before that.
+    Missed(Box<listening::Missed>),
 }
 
 impl From<Step> for super::Step {
@@ -51,10 +57,16 @@ const STEP_BYTES_MAX: usize = 256;
 const ERROR_BYTES_MAX: usize = 8192;
 
 const NAMESPACE: &str = "execution";
+const TEAM: &str = "team";
 
 /// The channel of an execution.
 pub(super) fn channel(id: &str) -> Channel {
     Channel::Named(format!("{NAMESPACE}:{id}").into())
+}
+
+/// The channels in which a change is told, with their namespaces.
+fn channels(id: &str, team: &str) -> [(&'static str, Arc<str>); 2] {
+    [(NAMESPACE, format!("{NAMESPACE}:{id}").into()), (TEAM, format!("{TEAM}:{team}").into())]
 }
 
 fn id(field: &'static str, text: &str) -> Result<Arc<str>, Fault> {
@@ -71,7 +83,7 @@ fn status(text: &str) -> Result<Status, Fault> {
 }
 
 /// Whether this user may see the executions of a team.
-fn may_see(identity: &Identity, team: &str) -> bool {
+pub(super) fn may_see(identity: &Identity, team: &str) -> bool {
     identity.role.serves() || identity.teams.iter().any(|known| **known == *team)
 }
 
@@ -105,7 +117,10 @@ pub(super) fn update_execution(
         error: bounded("error", &request.error, ERROR_BYTES_MAX)?,
     };
     let (by, per_team) = (ask.me()?, ask.router.config.executions_per_team);
-    let write = ExecutionWrite::Update { by, update, per_team };
+    let stored = channels(&update.id, &update.team).into_iter();
+    let stored = stored.filter(|(namespace, _)| ask.router.is_stored(namespace));
+    let log = stored.map(|(namespace, name)| (name, keep(ask.router, namespace))).collect();
+    let write = ExecutionWrite::Update { by, update, per_team, log };
     ask.write(Write::Execution(write), Step::Updated)
 }
 
@@ -127,41 +142,6 @@ pub(super) fn list_executions(
     }
     let limit = ask.router.config.history_page;
     ask.read(Read::Execution(ExecutionRead::Of { team, status, limit }), Step::List)
-}
-
-/// Whether somebody may see fewer executions than before.
-pub(super) fn sees_less(before: &Identity, now: &Identity) -> bool {
-    let lost = |team: &String| !may_see(now, team);
-    (before.role.serves() && !now.role.serves()) || before.teams.iter().any(lost)
-}
-
-/// Whether it is the channel of an execution.
-pub(super) fn is_of(channel: &Channel) -> bool {
-    channel.namespace() == NAMESPACE
-}
-
-/// Whether the team of an execution decides who may listen to its channel, as it does unless the
-/// namespace is configured otherwise.
-pub(super) fn decides(ask: &Ask<'_, '_>, channel: ChannelRef<'_>) -> bool {
-    let policy = ask.router.config.policies.of(NAMESPACE);
-    matches!(channel, ChannelRef::Named(name) if name.starts_with("execution:"))
-        && policy.is_some_and(|policy| policy.subscribe == Right::Member)
-}
-
-/// Subscribes to an execution.
-pub(super) fn subscribe(
-    ask: &mut Ask<'_, '_>,
-    channel: Channel,
-    since: Option<Box<Since>>,
-) -> Outcome {
-    let name = channel.to_string();
-    let id = name.split_once(':').map_or("", |(_, id)| id);
-    if !is_id(id) {
-        return Err(forbidden());
-    }
-    let new = enter(ask, &channel, true)?;
-    let write = ExecutionWrite::Look { id: Arc::from(id) };
-    ask.write(Write::Execution(write), Step::Look { channel, since, new })
 }
 
 #[derive(Serialize)]
@@ -192,38 +172,19 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         (Step::List, Event::Found(Found::Executions { executions, more })) => {
             ask.ok(&List { executions: &executions, more })
         }
-        (Step::Look { channel, since, .. }, Event::Looked(position, state)) => {
-            subscribed(ask, &channel, since.is_some(), &position, state.as_deref())
+        (step @ (Step::May { .. } | Step::Look { .. } | Step::Missed(_)), event) => {
+            listening::go_on(ask, step, event)
         }
         (_, event) => Err(unexpected(&event)),
     }
 }
 
-fn subscribed(
-    ask: &mut Ask<'_, '_>,
-    channel: &Channel,
-    since: bool,
-    position: &Position,
-    state: Option<&Execution>,
-) -> Outcome {
-    let identity = &ask.user()?.identity;
-    let seen = state.is_some_and(|state| may_see(identity, &state.team_id));
-    let allowed = seen || identity.role.serves();
-    if !allowed {
-        end(ask.router, ask.cx, ask.connection, channel);
-        return Err(forbidden());
-    }
-    stand(ask, channel, position.offset);
-    let name = channel.to_string();
-    let (offset, epoch) = (position.offset, &*position.epoch);
-    // What was missed is in the state, whatever it was.
-    let recovered = since.then_some(true);
-    let (channel, events, more) = (name.as_str(), &[] as &[()], false);
-    let presence = None;
-    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state, presence })
-}
-
 impl Router {
+    /// Whether the store numbers the channels of a namespace.
+    fn is_stored(&self, namespace: &str) -> bool {
+        self.config.policies.of(namespace).is_some_and(|policy| policy.durable)
+    }
+
     /// At the home of an execution's channel: a change is told to who listens, there and to the team;
     /// a look makes its loop one that listens. Whether the end of the write is still to be told.
     pub(super) fn tell_execution(
@@ -234,24 +195,28 @@ impl Router {
         by: Option<Address>,
     ) -> bool {
         match written {
-            ExecutionWritten::Looked { id, execution } => {
+            ExecutionWritten::Looked { id, execution, top } => {
                 let (channel, now) = (channel(id), cx.now.monotonic);
                 let (generation, position, _) =
                     self.channels.listen(&channel, call.home, None, now, cx.rng);
-                // Of a namespace that was configured durable only the store knows the place.
-                let position =
-                    position.unwrap_or_else(|| Position { offset: 0, epoch: DURABLE_EPOCH.into() });
+                // The place of a stored channel is of the same moment as the state.
+                let stored = || Position { offset: top.unwrap_or(0), epoch: DURABLE_EPOCH.into() };
+                let position = position.filter(|_| top.is_none()).unwrap_or_else(stored);
                 let execution = execution.clone().map(Box::new);
                 let key = call.key;
                 let looked = Looked { call: key, channel, generation, position, execution };
                 cx.tell(call.home, Word::Post(Box::new(Post::Looked(looked))));
                 false
             }
-            ExecutionWritten::Updated { execution, by: sender } => {
+            ExecutionWritten::Updated { execution, by: sender, .. } => {
                 self.metrics.executions.add(1);
                 let payload = serde_json::to_string(execution).unwrap_or_default();
-                let team = Channel::Named(format!("team:{}", execution.team_id).into());
-                for channel in [channel(&execution.execution_id), team] {
+                let all = channels(&execution.execution_id, &execution.team_id);
+                for (namespace, name) in all {
+                    if self.is_stored(namespace) {
+                        // Told by its own home, as everything that is stored there.
+                        continue;
+                    }
                     let call = CallRef { home: cx.here, key: super::inbox::NOBODY };
                     let by = by.unwrap_or(Address { home: cx.here, connection: call.key.into() });
                     let publication = Publication {
@@ -262,30 +227,12 @@ impl Router {
                         sender: sender.clone(),
                         echo: false,
                         client_id: None,
-                        channel,
+                        channel: Channel::Named(name),
                     };
                     self.publish_by_home(cx, publication);
                 }
                 true
             }
-        }
-    }
-
-    /// Nothing came of a request to subscribe: what was subscribed before is as it was.
-    pub(super) fn not_looked_at(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        id: ConnectionId,
-        step: &Step,
-    ) {
-        let Step::Look { channel, new, .. } = step else { return };
-        if *new {
-            return end(self, cx, id, channel);
-        }
-        let Some(number) = self.subscriptions.number(channel) else { return };
-        if let Some(parked) = self.subscriptions.release(number, id) {
-            let missed = self.unpark(id, number, *parked, 0);
-            self.send_missed(cx, id, missed);
         }
     }
 
@@ -296,15 +243,5 @@ impl Router {
         } else {
             cx.tell(home, Word::Publish(Box::new(publication)));
         }
-    }
-
-    /// On the loop of who subscribes: how the execution stands.
-    pub(super) fn looked(&mut self, cx: &mut Context<'_, Self>, from: LoopId, looked: Looked) {
-        let Looked { call, channel, generation, position, execution } = looked;
-        if !self.subscriptions.heard(&channel, generation) {
-            // Who asked has gone meanwhile.
-            cx.tell(from, Word::Unlisten { channels: vec![(channel, generation)] });
-        }
-        self.hear_event(cx, call, Event::Looked(position, execution));
     }
 }

@@ -2,12 +2,19 @@
 //!
 //! A connection keeps the offset that it is to hear next. It is known to the home of its user before
 //! the log is read, so whatever is committed later comes to it; while it reads, that is only
-//! remembered, and read in its turn. Law: on one connection no event comes twice and none is passed
-//! over without a `gap`; the cursor of a device moves when the kernel has the bytes, or by `event_ack`.
+//! remembered, and read in its turn. Law: on one connection no event comes twice, unless its client
+//! asks by `resume`, and none is passed over without a `gap`; the cursor of a device moves when the kernel has the bytes, or by `event_ack`.
 //! Limit: the kernel having them is not the peer having them; who needs that says `acks`.
+
+mod frames;
+mod kept;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use frames::{NAMESPACE, gap, tag};
+pub(super) use frames::{channel, encode};
+pub(super) use kept::Sweep;
 
 use super::ask::Event;
 use super::session::Session;
@@ -15,25 +22,16 @@ use super::words::{CallRef, Job, Parcel, Post, Word};
 use super::{Call, Router, Step, Timer};
 use crate::base::arena::Key;
 use crate::base::id::{Address, ConnectionId, LoopId, UserId};
-use crate::base::time::Timestamp;
-use crate::codec::json;
-use crate::handler::{Class, Close, Context, Segment, Tag};
-use crate::hub::channels::DURABLE_EPOCH;
+use crate::handler::{Close, Context, Segment, Tag};
 use crate::message::client::Verb;
 use crate::message::close::OVERLOADED;
+use crate::message::inbox::InboxEvent;
 use crate::message::record::ClientInfo;
-use crate::message::{inbox::InboxEvent, server};
-use crate::protocol::frame::OwnFrame;
-use crate::protocol::websocket::Opcode;
-use crate::store::inbox::{Cursor, DEFAULT_DEVICE, InboxFound, InboxRead, InboxWrite, Kept, Place};
-use crate::store::{Found, Read, Write};
+use crate::store::inbox::{DEFAULT_DEVICE, InboxFound, InboxRead, Kept, Place};
+use crate::store::{Found, Read};
 
 /// Payloads of one page together, in bytes, after which the socket has to catch up first.
 const PAGE_BYTES: usize = 128 * 1024;
-/// How long cursors that moved may wait to be stored together: at most 1 s (SPEC §4).
-const SAVE_AFTER: Duration = Duration::from_millis(500);
-/// Cursors that one write stores.
-const CURSORS_MAX: usize = 256;
 /// A call that nobody waits for.
 pub(super) const NOBODY: Key = Key { slot: u32::MAX, generation: 0 };
 
@@ -118,48 +116,6 @@ impl Session {
     }
 }
 
-/// The name of an inbox's channel.
-pub(super) fn channel(user: &UserId) -> String {
-    format!("user:{user}")
-}
-
-/// An event of an inbox.
-pub(super) fn encode(cx: &mut Context<'_, Router>, channel: &str, event: &InboxEvent) -> OwnFrame {
-    let head = json::Event {
-        word: &event.word,
-        channel: Some(channel),
-        offset: Some(event.offset),
-        epoch: Some(DURABLE_EPOCH),
-        id: None,
-        sender: Some(&event.sender),
-        timestamp: Some(event.at),
-    };
-    let mut draft = cx.draft();
-    json::event(draft.payload(), &head, &event.payload);
-    draft.finish(Opcode::Text)
-}
-
-fn gap(cx: &mut Context<'_, Router>, channel: &str, from: u64, to: u64) -> OwnFrame {
-    #[derive(serde::Serialize)]
-    struct Gap {
-        from: u64,
-        to: u64,
-    }
-    let head = json::Event {
-        word: server::GAP,
-        channel: Some(channel),
-        timestamp: Some(Timestamp(cx.now.unix_ms)),
-        ..json::Event::default()
-    };
-    let mut draft = cx.draft();
-    json::event(draft.payload(), &head, &Gap { from, to });
-    draft.finish(Opcode::Text)
-}
-
-const fn tag(offset: u64, critical: bool) -> Tag {
-    Tag { channel: 0, offset, class: if critical { Class::Critical } else { Class::Kick } }
-}
-
 impl Router {
     /// At the home of users: what went into their inboxes is sent to the loops of their connections.
     pub(super) fn spread(
@@ -173,6 +129,7 @@ impl Router {
             self.metrics.inbox_dropped.add(dropped);
             let mut loops: Vec<LoopId> =
                 self.user_homes.connections(&user).iter().map(|address| address.home).collect();
+            loops.extend_from_slice(self.everywhere.loops(NAMESPACE));
             loops.sort_unstable();
             loops.dedup();
             if loops.is_empty() {
@@ -193,10 +150,11 @@ impl Router {
         }
     }
 
-    /// On a loop: an event for the connections of a user here.
+    /// On a loop: an event for the connections of a user here, and for those who hear all inboxes.
     pub(super) fn hand_over(&mut self, cx: &mut Context<'_, Self>, parcel: &Parcel) {
         let here = cx.here;
         let connections: Vec<ConnectionId> = self.local_users.connections(&parcel.user).to_vec();
+        self.hand_to_patterns(cx, parcel, &connections);
         for id in connections {
             let Some(session) = self.sessions.get_mut(id) else { continue };
             if let Some(stranger) = &mut session.stranger {
@@ -226,6 +184,20 @@ impl Router {
         }
     }
 
+    /// Who hears all inboxes gets an event as it comes, nothing of before; the user's own
+    /// connections get it from the inbox.
+    fn hand_to_patterns(&self, cx: &mut Context<'_, Self>, parcel: &Parcel, own: &[ConnectionId]) {
+        let all = self.patterns.receivers(NAMESPACE).iter().copied();
+        let receivers: Vec<ConnectionId> = all.filter(|of| !own.contains(of)).collect();
+        if receivers.is_empty() {
+            return;
+        }
+        self.metrics.deliveries.add(receivers.len() as u64);
+        let except = parcel.except.filter(|except| except.home == cx.here);
+        let except = except.map(|except| except.connection);
+        cx.broadcast(&receivers, except, parcel.frame.clone(), tag(0, parcel.critical));
+    }
+
     /// A user has arrived, and its reply is about to go out: what was missed comes behind it.
     pub(super) fn open_inbox(
         &mut self,
@@ -245,6 +217,24 @@ impl Router {
         let more = seen.max(place.top);
         self.metrics.inbox_missed.observe(more.saturating_sub(place.cursor));
         if more > place.cursor {
+            self.read_on(cx, id, more);
+        }
+    }
+
+    /// A connection whose user renews the token says that it has the inbox up to `offset`: it goes
+    /// on from there, and what came after is sent, again if it was sent before.
+    pub(super) fn rewind_inbox(
+        &mut self,
+        cx: &mut Context<'_, Self>,
+        id: ConnectionId,
+        offset: u64,
+        top: u64,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(user) = session.user_mut() else { return };
+        let sent = std::mem::replace(&mut user.next, offset + 1) - 1;
+        let more = sent.max(top);
+        if more > offset {
             self.read_on(cx, id, more);
         }
     }
@@ -357,35 +347,6 @@ impl Router {
             Phase::Sending(more) => self.read_on(cx, id, more),
             Phase::Live if watched > 0 && next > watched + 1 => self.watch(cx, id),
             Phase::Live | Phase::Reading(_) => {}
-        }
-    }
-
-    fn save_soon(
-        &mut self,
-        cx: &mut Context<'_, Self>,
-        user: UserId,
-        device: Arc<str>,
-        offset: u64,
-    ) {
-        if self.cursors.is_empty() {
-            cx.set_timer(SAVE_AFTER, Timer::Cursors);
-        }
-        let cursor = self.cursors.entry((user, device)).or_default();
-        *cursor = offset.max(*cursor);
-    }
-
-    /// Stores the cursors that moved.
-    pub(super) fn save_cursors(&mut self, cx: &mut Context<'_, Self>) {
-        let moved = std::mem::take(&mut self.cursors).into_iter();
-        let mut moved =
-            moved.map(|((user, device), offset)| Cursor { user, device, offset }).peekable();
-        let bounds = self.config.inbox;
-        while moved.peek().is_some() {
-            let cursors = moved.by_ref().take(CURSORS_MAX).collect();
-            let write = Write::Inbox(InboxWrite::Move { cursors, bounds });
-            let by = None;
-            let call = CallRef { home: cx.here, key: NOBODY };
-            cx.job(Job::Write { call, by, write: Box::new(write) });
         }
     }
 }
