@@ -212,6 +212,8 @@ impl Model {
         }
         let before = std::mem::replace(&mut given.heard, true);
         let repeats = match cached {
+            // Who joined a call on its way hears how that failed.
+            Some(false) if !ok && given.again => false,
             Some(false) => std::mem::replace(&mut given.heard_new, true),
             Some(true) => !given.again,
             None => before && !given.again,
