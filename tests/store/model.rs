@@ -8,7 +8,7 @@ mod kept;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+use proptest::test_runner::{Config, TestError, TestRunner};
 
 use stentor::base::id::{Id, UserId};
 use stentor::base::now::Now;
@@ -27,7 +27,7 @@ use stentor::store::{
 use kept::{execution_writes, inbox_reads, inbox_writes};
 
 use crate::backends::user as user_of;
-use crate::backends::{Dir, START_MS, now, raw, register, user};
+use crate::backends::{Dir, START_MS, now, planted_runner, raw, register, user};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -374,12 +374,6 @@ fn run(mut runner: TestRunner, bug: fn(&Write) -> Write) -> Result<(), TestError
     runner.run(&steps(), |steps| same(&steps, bug))
 }
 
-/// The same cases each time: chance must not decide whether there is one that shows the bug.
-fn run_planted(bug: fn(&Write) -> Write) -> Result<(), TestError<Vec<Step>>> {
-    let always = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    run(TestRunner::new_with_rng(config(), always), bug)
-}
-
 #[test]
 fn sqlite_and_memory_agree_on_everything() {
     if let Err(error) = run(TestRunner::new(config()), Write::clone) {
@@ -393,7 +387,7 @@ fn a_planted_bug_of_publications_is_found() {
         Write::Publish(new) => Write::Publish(NewPublication { client_id: None, ..new }),
         other => other,
     };
-    assert!(run_planted(forgets_client_ids).is_err());
+    assert!(run(planted_runner(config()), forgets_client_ids).is_err());
 }
 
 #[test]
@@ -402,5 +396,5 @@ fn a_planted_bug_is_found() {
         Write::Message(message) => Write::Message(NewMessage { client_id: None, ..message }),
         other => other,
     };
-    assert!(run_planted(forgets_client_ids).is_err());
+    assert!(run(planted_runner(config()), forgets_client_ids).is_err());
 }
