@@ -11,6 +11,13 @@ mod publish;
 
 use serde::Serialize;
 
+answers! { ask, request:
+    Subscribe<'a> => subscribe(ask, request),
+    Unsubscribe<'a> => unsubscribe(ask, request),
+    Publish<'a> => publish(ask, request),
+    History<'a> => history(ask, request),
+}
+
 pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::log_of;
 pub(in crate::router) use access::may_hear;
@@ -19,7 +26,7 @@ pub(in crate::router) use page::{history, history_of, keep, log_page, raw, store
 pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
 
-use super::ask::{Ask, Event, Outcome, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, unexpected};
 use super::words::{Wish, Word};
 use super::{After, Router, executions, presence};
 use crate::base::id::{ConnectionId, Id};
