@@ -5,11 +5,10 @@
 //! of it, in order and once. So what comes before the reply is put by.
 
 mod access;
+mod answer;
 mod page;
 mod patterns;
 mod publish;
-
-use serde::Serialize;
 
 answers! { ask, request:
     Subscribe<'a> => subscribe(ask, request),
@@ -22,6 +21,8 @@ pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::log_of;
 pub(in crate::router) use access::may_hear;
 pub(in crate::router) use access::may_listen;
+pub(in crate::router) use answer::Subscribed;
+use answer::subscribed;
 pub(in crate::router) use page::{history, history_of, keep, log_page, raw, stored, stored_page};
 pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
@@ -37,9 +38,7 @@ use crate::hub::subscriptions::Parked;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
 use crate::message::close::OVERLOADED;
-use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
-use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
 use crate::store::publication::Publications;
 use crate::store::{Found, Written};
@@ -386,36 +385,4 @@ impl Router {
             cx.send(id, crate::handler::Segment::Shared(frame), tag);
         }
     }
-}
-
-/// What a subscription is answered, whatever keeps the events of its channel.
-#[derive(Serialize)]
-pub(in crate::router) struct Subscribed<'a, E: Serialize> {
-    pub(in crate::router) channel: &'a str,
-    pub(in crate::router) offset: u64,
-    pub(in crate::router) epoch: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::router) recovered: Option<bool>,
-    pub(in crate::router) events: &'a [E],
-    pub(in crate::router) more: bool,
-    /// How what the channel is about stands now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::router) state: Option<&'a Execution>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::router) presence: Option<Box<WhoIsThere>>,
-}
-
-fn subscribed(
-    ask: &mut Ask<'_, '_>,
-    channel: &str,
-    position: &Position,
-    recovered: Option<bool>,
-    events: &[(u64, Frame)],
-    more: bool,
-) -> Outcome {
-    ask.router.subscribed_to(ask.cx, ask.connection, channel);
-    let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
-    let presence = ask.session_mut()?.take_who_is_there();
-    let (events, state) = (&*events, None);
-    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state, presence })
 }
