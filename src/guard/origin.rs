@@ -102,12 +102,16 @@ impl Origins {
 /// Scheme, and host with port, of an origin (RFC 6454 §6.2).
 fn split(origin: &str) -> Option<(&str, &str)> {
     let (scheme, host) = origin.split_once("://")?;
-    (!scheme.is_empty() && !host.is_empty()).then_some((scheme, host))
+    let letters = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+    let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+    (named && scheme.bytes().all(letters) && !host.is_empty()).then_some((scheme, host))
 }
 
 /// Whether what stands behind the scheme is a host with an optional port, and no more.
 fn is_host(host: &str) -> bool {
-    !host.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control() || b"/?#@*,".contains(&b))
+    !host
+        .bytes()
+        .any(|b| b.is_ascii_whitespace() || b.is_ascii_control() || b"/?#@*,\"'".contains(&b))
 }
 
 fn without_default_port(origin: &str) -> String {
@@ -233,8 +237,17 @@ mod tests {
         ] {
             assert_eq!(check(&listed, origin, "own.example.com", true), allowed, "{origin}");
         }
-        for wrong in ["", "*", "example.com", "https://*.example.com", "https://a/", "https://a b"]
-        {
+        for wrong in [
+            "",
+            "*",
+            "example.com",
+            "https://*.example.com",
+            "https://a/",
+            "https://a b",
+            "[\"https://a\"]",
+            "'https://a'",
+            "https://a\"",
+        ] {
             let error = Origins::new(&[wrong.to_owned()], false).unwrap_err();
             assert!(error.to_string().contains("https://example.com"), "{wrong}");
         }

@@ -198,7 +198,12 @@ pub const EVENTS: &[Event] = &[
     event("join", BUS, "chat_id, user_id", "a user is a member of a chat now"),
     event("leave", BUS, "chat_id, user_id", "a user is not any more"),
     event("publish", BUS, "channel, offset, user_id", "something was published"),
-    event("breaker", BUS, "action, state", "the breaker of an action is `closed` or `open` now"),
+    event(
+        "breaker",
+        BUS,
+        "action, state",
+        "the breaker of an action is `closed`, `open` or `half_open` now",
+    ),
     event("zombie", BUS, "connection_id, user_id?", "no sign of life: it is being closed (4102)"),
     event(
         "alert",

@@ -279,6 +279,7 @@ impl Router {
     /// The connection is no more.
     pub(super) fn gone(&mut self, cx: &mut Context<'_, Self>, id: ConnectionId) {
         self.disconnected(cx, id);
+        self.log_end(cx, id);
         self.leave(cx, id);
         let Some(mut session) = self.sessions.remove(id) else { return };
         self.drop_calls(cx, session.slots.take_calls());
@@ -288,8 +289,24 @@ impl Router {
         if let Some((timer, _)) = session.stranger.and_then(|stranger| stranger.timer) {
             cx.cancel_timer(timer);
         }
-        let age = session.opened_at.elapsed(cx.now);
-        log::debug!("[{}] connection closed after {} ms", session.id, age.as_millis());
+    }
+
+    /// The line of a connection's life: why it ended, how long it was there, since when it was silent.
+    fn log_end(&self, cx: &Context<'_, Self>, id: ConnectionId) {
+        let Some(session) = self.sessions.get(id).filter(|_| log::log_enabled!(log::Level::Info))
+        else {
+            return;
+        };
+        let (code, reason) = session.end();
+        let age = session.opened_at.elapsed(cx.now).as_millis();
+        let silent = session.heard.elapsed(cx.now).as_millis();
+        let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        let user = session.user_id().map_or("none", |user| user.as_str());
+        let (id, door) = (session.id, super::bus::door(session.door));
+        log::info!(
+            "connection closed: id {id}, door {door}, code {code}, reason \"{reason}\", age {age} ms, \
+             last byte {silent} ms ago, user {user}"
+        );
     }
 
     /// The last words on lines: why, and when to come back.
@@ -302,7 +319,7 @@ impl Router {
     ) {
         if let Some(session) = self.sessions.get(id) {
             let age = session.opened_at.elapsed(cx.now).as_millis();
-            log::info!("[{}] closing {}: {} (age {age} ms)", session.id, close.code, close.reason);
+            log::debug!("[{}] closing {}: {} (age {age} ms)", session.id, close.code, close.reason);
         }
         if door != Door::Lines {
             return;

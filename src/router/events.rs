@@ -111,7 +111,7 @@ impl Router {
     }
 
     /// The loops that hear a channel, or all of its namespace.
-    fn listeners(&self, channel: &Channel) -> impl Iterator<Item = LoopId> {
+    pub(super) fn listeners(&self, channel: &Channel) -> impl Iterator<Item = LoopId> {
         let everywhere = &self.everywhere;
         let all = if everywhere.is_empty() { &[] } else { everywhere.loops(channel.namespace()) };
         let direct = self.channels.listeners(channel).filter(|to| !all.contains(to));

@@ -2,6 +2,7 @@
 
 mod watched;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -269,9 +270,12 @@ impl Session {
         self.rare.get_or_insert_default().ended.get_or_insert_with(|| close.clone());
     }
 
-    /// Why we are closing it, or have.
-    pub(super) fn ended(&self) -> Option<&Close> {
-        self.rare.as_ref()?.ended.as_ref()
+    /// Why it ends: our code, none when the peer went.
+    pub(super) fn end(&self) -> (Option<u16>, Cow<'static, str>) {
+        match self.rare.as_ref().and_then(|rare| rare.ended.as_ref()) {
+            Some(close) => (Some(close.code), close.reason.clone()),
+            None => (None, "the peer went".into()),
+        }
     }
 
     pub(super) fn has_rest(&self) -> bool {

@@ -9,14 +9,15 @@ mod bystander;
 #[path = "../e2e/server.rs"]
 #[expect(dead_code, reason = "not all of it is needed here")]
 mod server;
+#[path = "../e2e/tools.rs"]
+mod tools;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Output};
 
 use bystander::{Bystander, worker};
 use server::{Folder, Server};
-
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use tools::{ROOT, built, has, python_schema, python_with, run, version, works};
 
 /// A server, somebody who listens in JSON, and a token for the client.
 struct Scene {
@@ -34,53 +35,12 @@ impl Scene {
     }
 }
 
-/// Runs a command to its end; its output is shown when it should have worked and did not.
-fn run(command: &mut Command) -> Output {
-    let output = command.stdin(Stdio::null()).output().expect("it can be started");
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        output.status.success(),
-        "{command:?}\n{}\n{}",
-        said(&output.stdout),
-        said(&output.stderr)
-    );
-    output
-}
-
-fn works(command: &mut Command) -> bool {
-    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    quiet.status().is_ok_and(|status| status.success())
-}
-
-/// Whether all these tools are there; says so if not.
-#[expect(clippy::print_stderr, reason = "what is left out is said")]
-fn has(what: &str, tools: &mut [Command]) -> bool {
-    for tool in tools {
-        if !works(tool) {
-            eprintln!("{what}: left out, {tool:?} does not work here");
-            return false;
-        }
-    }
-    true
-}
-
-fn version(tool: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(tool);
-    command.arg("--version");
-    command
-}
-
 fn token(folder: &Folder, sub: &str, role: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
     command.args(["token", "--sub", sub, "--role", role]).current_dir(folder.path());
     let output = run(&mut command);
     let line = String::from_utf8(output.stdout).expect("text");
     line.split_whitespace().next_back().expect("a token").to_owned()
-}
-
-/// A directory for what is built, kept from one run to the next.
-fn built(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 fn lines(output: &Output) -> Vec<String> {
@@ -142,22 +102,14 @@ fn cpp() {
 
 #[test]
 fn python() {
-    let python = std::env::var_os("STENTOR_PYTHON").unwrap_or_else(|| "python3".into());
-    let mut imports = Command::new(&python);
-    imports.args(["-c", "import google.protobuf, websockets"]);
-    if !has("examples/python", &mut [version("protoc"), imports]) {
+    if !has("examples/python", &mut [version("protoc"), python_with("google.protobuf, websockets")])
+    {
         return;
     }
-    let generated = built("python");
-    std::fs::create_dir_all(&generated).expect("a directory");
-    let proto = Path::new(ROOT).join("proto");
-    let schema = std::fs::read_dir(proto.join("stentor/v1")).expect("the schema");
-    let mut protoc = Command::new("protoc");
-    protoc.arg("--proto_path").arg(&proto).arg("--python_out").arg(&generated);
-    run(protoc.args(schema.map(|file| file.expect("a file").path())));
+    let generated = python_schema();
     let mut scene = Scene::new("python");
     worker(&scene.server.address, &token(&scene.folder, "backend", "service"));
-    let mut command = Command::new(&python);
+    let mut command = Command::new(tools::python());
     command.arg(Path::new(ROOT).join("examples/python/client.py"));
     command.arg(format!("ws://{}/ws", scene.server.address));
     command.arg(token(&scene.folder, "script", "user")).arg("public:hub");

@@ -1,8 +1,9 @@
 //! The process under test, with a directory that outlives it.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// A directory of its own for each test, gone when the test is.
 pub(crate) struct Folder(PathBuf);
@@ -53,9 +54,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one on a free port and waits until it is ready.
     pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Self {
+        Self::listen(folder, "127.0.0.1:0", arguments)
+    }
+
+    /// The same, at an address of one's own. Its log is `stderr.txt` in the folder.
+    pub(crate) fn listen(folder: &Folder, listen: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments).current_dir(&folder.0);
-        command.env_clear().stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["--listen", listen]).args(arguments).current_dir(&folder.0);
+        let log = File::create(folder.0.join("stderr.txt")).expect("a file");
+        command.env_clear().stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut line = || lines.next().expect("a line").expect("text");
@@ -67,6 +74,17 @@ impl Server {
     /// Its process, as a text.
     pub(crate) fn id(&self) -> String {
         self.child.id().to_string()
+    }
+
+    /// SIGTERM: it drains.
+    pub(crate) fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.id()]).status();
+        assert!(status.expect("kill is needed").success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
     }
 
     /// `kill -9`: nothing is said, nothing is finished.

@@ -23,7 +23,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const FLAGS: [&str; 5] = ["--tls-cert", "cert.pem", "--tls-key", "key.pem", "--ephemeral"];
 
 /// Puts an authority's certificate, one of a server and its key into the folder.
-fn issue(folder: &Folder) {
+pub(crate) fn issue(folder: &Folder) {
     let mut parameters = CertificateParams::new(Vec::new()).expect("parameters");
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");

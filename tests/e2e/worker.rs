@@ -40,7 +40,6 @@ fn a_shell_script_answers_calls() {
         assert_eq!(failed["code"], "worker_error");
         assert_eq!(failed["message"], format!("as you wish, {name}"));
     }
-    let ended = Command::new("kill").args(["-TERM", &server.id()]).status();
-    assert!(ended.expect("kill is needed").success());
+    server.terminate();
     worker.wait().expect("it ends with the server");
 }

@@ -51,7 +51,8 @@ pub struct InFlight<C> {
     /// What the home needs to end it.
     pub caller: C,
     bytes: usize,
-    probe: bool,
+    /// Whether its end decides about a breaker that is half open.
+    pub probe: bool,
 }
 
 #[derive(Debug, Default)]

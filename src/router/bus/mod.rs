@@ -241,7 +241,7 @@ impl Router {
         if !matches!(of, Channel::Named(name) if **name == *CHANNEL) {
             return;
         }
-        let subscribed = self.channels.listeners(of).next().is_some();
+        let subscribed = self.listeners(of).next().is_some();
         if std::mem::replace(&mut self.bus.told, subscribed) != subscribed {
             self.tell_all(cx, || Word::Bus { subscribed });
         }
@@ -305,10 +305,7 @@ impl Router {
         let now = cx.now;
         self.emit(cx, |router| {
             let session = router.sessions.get(id)?;
-            let (code, reason) = match session.ended() {
-                Some(close) => (Some(close.code), close.reason.clone()),
-                None => (None, "the peer went".into()),
-            };
+            let (code, reason) = session.end();
             Some(Happening::Disconnect {
                 connection_id: session.id,
                 user_id: session.user_id().cloned(),

@@ -122,8 +122,14 @@ impl Router {
         let pending = Pending { call, began: now.into(), timer: None, keep };
         let key = self.backends.workers.begin(id, action.clone(), worker, bytes, pending);
         let timer = cx.set_timer(Duration::from_millis(deadline_ms), Timer::Backend(key));
+        let mut probe = false;
         if let Some(call) = self.backends.workers.get_mut(key) {
             call.caller.timer = Some(timer);
+            probe = call.probe;
+        }
+        if probe {
+            self.breaker_changed(&action, Phase::HalfOpen);
+            self.breaker_is(cx, &action, Phase::HalfOpen);
         }
         self.gauge_calls();
         let worker_id = worker.connection;
@@ -238,7 +244,8 @@ impl Router {
                 let ms = self.config.calls.breaker_open_ms;
                 log::warn!("{action} failed too often: its breaker is open for {ms} ms");
             }
-            Phase::Closed | Phase::HalfOpen => log::info!("{action}: its breaker is closed again"),
+            Phase::HalfOpen => log::info!("{action}: its breaker lets one call through, to see"),
+            Phase::Closed => log::info!("{action}: its breaker is closed again"),
         }
     }
 

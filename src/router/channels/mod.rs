@@ -11,6 +11,13 @@ mod publish;
 
 use serde::Serialize;
 
+answers! { ask, request:
+    Subscribe<'a> => subscribe(ask, request),
+    Unsubscribe<'a> => unsubscribe(ask, request),
+    Publish<'a> => publish(ask, request),
+    History<'a> => history(ask, request),
+}
+
 pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::log_of;
 pub(in crate::router) use access::may_hear;
@@ -19,7 +26,7 @@ pub(in crate::router) use page::{history, history_of, keep, log_page, raw, store
 pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
 
-use super::ask::{Ask, Event, Outcome, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, unexpected};
 use super::words::{Wish, Word};
 use super::{After, Router, executions, presence};
 use crate::base::id::{ConnectionId, Id};
@@ -34,6 +41,7 @@ use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
 use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
+use crate::store::publication::Publications;
 use crate::store::{Found, Written};
 
 /// What a request about channels waits for.
@@ -233,20 +241,7 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             subscribed(ask, &channel.to_string(), &position, recovered, &page.events, page.more)
         }
         (Step::Stored { channel, new, since }, Event::Found(Found::Publications(found))) => {
-            let name = channel.to_string();
-            let mut page = Page::default();
-            if let Some(since) = &since {
-                page = stored_page(ask.cx, &name, &found, Some(since));
-            }
-            if (new || since.is_some())
-                && let Some(number) = ask.router.subscriptions.number(&channel)
-            {
-                ask.router.subscriptions.told(number, ask.connection, found.top);
-            }
-            stand(ask, &channel, found.top);
-            let position = Position { offset: found.top, epoch: DURABLE_EPOCH.into() };
-            let recovered = since.map(|_| page.recovered);
-            subscribed(ask, &name, &position, recovered, &page.events, page.more)
+            stored_found(ask, channel, (new, since), &found)
         }
         (Step::Log { chat, new, since }, Event::Found(Found::Log { events, top, more })) => {
             let channel = Channel::Room(chat);
@@ -280,6 +275,37 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         }
         (_, event) => Err(unexpected(&event)),
     }
+}
+
+/// Where a durable channel stands, and what was missed, as the store has it.
+fn stored_found(
+    ask: &mut Ask<'_, '_>,
+    channel: Channel,
+    (new, since): (bool, Option<Box<Since>>),
+    found: &Publications,
+) -> Outcome {
+    let name = channel.to_string();
+    let mut page = Page::default();
+    if let Some(since) = &since {
+        page = stored_page(ask.cx, &name, found, Some(since));
+    }
+    let mut top = found.top;
+    if let Some(number) = ask.router.subscriptions.number(&channel) {
+        let (told, id) = (&mut ask.router.subscriptions, ask.connection);
+        if new || since.is_some() {
+            told.told(number, id, top);
+        } else if let Some(until) = told.told_to(number, id) {
+            // It goes on where it is: what is above may be on its way to it.
+            top = until;
+        } else {
+            // Something has been handed out meanwhile, so the home knows.
+            return stand_there(ask, channel, new, since);
+        }
+    }
+    stand(ask, &channel, top);
+    let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
+    let recovered = since.map(|_| page.recovered);
+    subscribed(ask, &name, &position, recovered, &page.events, page.more)
 }
 
 /// A subscription stands: what came before its reply and is above `offset` follows the reply.
