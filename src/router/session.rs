@@ -246,15 +246,6 @@ impl Session {
         }
     }
 
-    /// The namespaces of which it hears all.
-    pub(super) fn patterns(&self) -> &[Box<str>] {
-        self.rare.as_ref().map(|rare| &*rare.patterns).unwrap_or_default()
-    }
-
-    pub(super) fn patterns_mut(&mut self) -> &mut Vec<Box<str>> {
-        &mut self.rare.get_or_insert_default().patterns
-    }
-
     pub(super) fn take_intended(&mut self) -> Vec<Wish> {
         self.rare.as_mut().map(|rare| std::mem::take(&mut rare.intended)).unwrap_or_default()
     }

@@ -6,6 +6,7 @@
 
 mod access;
 mod answer;
+mod ending;
 mod page;
 mod patterns;
 mod publish;
@@ -23,6 +24,7 @@ pub(in crate::router) use access::may_hear;
 pub(in crate::router) use access::may_listen;
 pub(in crate::router) use answer::Subscribed;
 use answer::subscribed;
+pub(in crate::router) use ending::{end, unsubscribe};
 pub(in crate::router) use page::{history, history_of, keep, log_page, raw, stored, stored_page};
 pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
@@ -175,49 +177,6 @@ fn read_stored(
     let limit = if since.is_some() { ask.router.config.history_page } else { 1 };
     let read = stored(ask.router, ask.cx, &channel, since.as_deref(), limit);
     ask.read(read, Step::Stored { channel, new, since })
-}
-
-/// Ends a subscription; there being none is no error.
-pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'_>) -> Outcome {
-    if let Some(namespace) = namespace(&request.channel) {
-        ask.router.end_pattern(ask.cx, ask.connection, namespace);
-        return ask.ok_empty();
-    }
-    let channel = Channel::from(borrowed(&request.channel)?);
-    let lasts = match &channel {
-        Channel::Room(_) => {
-            let number = ask.router.subscriptions.number(&channel);
-            !number.is_some_and(|number| ask.session().is_ok_and(|s| s.watches(number)))
-        }
-        Channel::User(_) => true,
-        Channel::Named(_) => false,
-    };
-    if lasts {
-        return Err(Fault::new(
-            Code::Forbidden,
-            "this subscription lasts as long as the user is here",
-        )
-        .hint("leave_room leaves a room or group"));
-    }
-    end(ask.router, ask.cx, ask.connection, &channel);
-    ask.ok_empty()
-}
-
-/// Ends a subscription that a connection chose.
-pub(super) fn end(
-    router: &mut Router,
-    cx: &mut Context<'_, Router>,
-    id: ConnectionId,
-    channel: &Channel,
-) {
-    let Some(number) = router.subscriptions.number(channel) else { return };
-    let Some(session) = router.sessions.get_mut(id) else { return };
-    if let Some(at) = session.channels.iter().position(|known| *known == number) {
-        session.channels.swap_remove(at);
-        session.chosen = session.chosen.saturating_sub(1);
-        session.unwatch(number);
-        router.unsubscribe_all(cx, id, vec![number]);
-    }
 }
 
 /// The next thing that a request waits for has come.
