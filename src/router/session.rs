@@ -216,8 +216,7 @@ impl Session {
         }
     }
 
-    /// Whether so much is unanswered that nothing more is taken; without a user, anything: what
-    /// follows a `login` is read by the limits of whoever that makes the client (SPEC §3, order).
+    /// Too much is unanswered; without a user, anything, as who is next has other limits (SPEC §3).
     pub(super) fn is_full(&self) -> bool {
         (self.user().is_none() && !self.slots.is_empty())
             || self.slots.len() >= UNANSWERED_MAX
