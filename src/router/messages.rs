@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::ask::{Ask, Event, Outcome, id, limit, not_found, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, id, limit, not_found, unexpected};
 use super::chats;
 use super::words::{Delivery, Word};
 use crate::base::id::{Id, UserId};
@@ -17,6 +17,16 @@ use crate::message::{client, server};
 use crate::protocol::websocket::Opcode;
 use crate::store::search::{NoQuery, QUERY_BYTES_MAX, Query};
 use crate::store::{Found, NewMessage, Read, Target, Write, Written};
+
+answers! { ask, request:
+    GetMessages<'a> => get_messages(ask, request),
+    Message<'a> => message(ask, request),
+    EditMessage<'a> => edit_message(ask, request),
+    DeleteMessage<'a> => delete_message(ask, request),
+    MarkRead<'a> => mark_read(ask, request),
+    SearchMessages<'a> => search_messages(ask, request),
+    Typing<'a> => typing(ask, request),
+}
 
 /// What a request about messages waits for.
 #[derive(Debug)]
@@ -185,13 +195,14 @@ struct Typing<'a> {
     active: bool,
 }
 
-/// Tells the others that the user is typing. Who is subscribed to the room is a member of the chat:
-/// memory knows enough.
+/// Tells the others that the user is typing. Who is subscribed to the room, and not only watches it, is a
+/// member of the chat: memory knows enough.
 pub(super) fn typing(ask: &mut Ask<'_, '_>, request: &client::Typing<'_>) -> Outcome {
     let chat_id = id("chat_id", &request.chat_id)?;
     let channel = Channel::Room(chat_id);
     let number = ask.router.subscriptions.number(&channel);
-    if !number.is_some_and(|n| ask.session().is_ok_and(|session| session.channels.contains(&n))) {
+    let session = ask.session()?;
+    if !number.is_some_and(|n| session.channels.contains(&n) && !session.watches(n)) {
         return Err(not_found("no such chat"));
     }
     let card = ask.card()?;
