@@ -27,7 +27,7 @@ fn moment(pulse: &Pulse, rng: &mut Rng) {
         return pause(some(rng, 80));
     }
     let (acks, begun) = (rng.below(150), Instant::now());
-    while pulse.acks.load(Relaxed) < acks && begun.elapsed() < Duration::from_millis(400) {
+    while pulse.acks.load(Relaxed) < acks && begun.elapsed() < Duration::from_secs(2) {
         pause(Duration::from_micros(200));
     }
 }
