@@ -305,6 +305,14 @@ impl Subscriptions {
         entry.told.push((connection, offset));
     }
 
+    /// Up to where a reply told `connection` the log, while nothing above has been handed out.
+    #[must_use]
+    pub fn told_to(&self, number: u32, connection: ConnectionId) -> Option<u64> {
+        let entry = self.entries.get(number as usize)?.as_ref()?;
+        let told = entry.told.iter().find(|(known, _)| *known == connection);
+        told.map(|(_, until)| *until)
+    }
+
     /// Whether every receiver wants every event, which is so but for moments.
     #[must_use]
     pub fn all_new(&self, number: u32) -> bool {

@@ -20,7 +20,12 @@ const TWICE: u64 = 16;
 
 /// A run; a panic is a broken law.
 pub(crate) fn run(seed: u64, planted: Option<Planted>, loud: bool) -> Outcome {
-    let run = || World::new(Plan::new(seed, planted), loud).run();
+    watched(Plan::new(seed, planted), loud)
+}
+
+/// The run of a plan; a panic is a broken law.
+pub(crate) fn watched(plan: Plan, loud: bool) -> Outcome {
+    let run = || World::new(plan, loud).run();
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().map(String::as_str);
         let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");

@@ -7,16 +7,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 use stentor::base::id::LoopId;
-use stentor::base::rng::Rng;
 use stentor::protocol::websocket::deflate::Settings;
 use stentor::protocol::websocket::handshake::client::{Error, Request};
 use stentor::protocol::websocket::{Config, Connection, ConnectionEvent, Failure};
 
+pub(crate) use crate::asked::{Kind, Pending};
+use crate::calls::{Ringing, Work};
+use crate::executions::Watches;
 use crate::faults::Fault;
+use crate::hearing::Subscription;
+use crate::inboxes::Mailbox;
 use crate::law::Law;
 use crate::link::{Piece, Pipe};
-use crate::model::{Least, Period};
-use crate::speech::{self, Speech};
+use crate::model::Period;
+use crate::returning::Places;
+use crate::speech::{self, Speech, frames, one_line, take_lines};
 use crate::visit::Visit;
 use crate::world::{Event, Phase, World};
 
@@ -27,12 +32,14 @@ pub(crate) struct Person {
     /// The one that is right, unless a change went unanswered: then one of these.
     pub(crate) passwords: Vec<String>,
     pub(crate) registered: bool,
+    /// A token that is not of this server's accounts.
+    pub(crate) minted: Option<String>,
 }
 
 impl Person {
     pub(crate) fn new(number: usize) -> Self {
         let passwords = vec![format!("password-{number}")];
-        Self { name: format!("User{number}"), id: None, passwords, registered: false }
+        Self { name: format!("User{number}"), id: None, passwords, registered: false, minted: None }
     }
 }
 
@@ -44,68 +51,6 @@ pub(crate) enum Io {
     Lines(Vec<u8>),
     WebSocket(Box<Connection>),
     Http(Visit),
-}
-
-/// A request without its reply.
-pub(crate) struct Pending {
-    pub(crate) word: String,
-    pub(crate) request_id: Option<Value>,
-    pub(crate) kind: Kind,
-    pub(crate) at: Duration,
-}
-
-/// What its reply will mean.
-pub(crate) enum Kind {
-    SignIn,
-    Logout {
-        everywhere: bool,
-    },
-    Refresh,
-    Message {
-        op: u64,
-    },
-    /// A chat that will be known.
-    Chat,
-    Leave {
-        chat: String,
-    },
-    Subscribe {
-        channel: String,
-        since: Option<(u64, String)>,
-    },
-    Unsubscribe {
-        channel: String,
-    },
-    Publish {
-        channel: String,
-        echo: bool,
-        op: u64,
-    },
-    Page {
-        chat: String,
-        least: Least,
-    },
-    Revoke {
-        session: String,
-    },
-    Password {
-        new: String,
-    },
-    Quit,
-    Bad,
-    Other,
-}
-
-/// A subscription to a channel of its own.
-#[derive(Default)]
-pub(crate) struct Subscription {
-    pub(crate) epoch: String,
-    /// The newest offset that was heard, or was ours and silent.
-    pub(crate) last: u64,
-    /// Our own that will not come.
-    pub(crate) silent: BTreeSet<u64>,
-    /// Who is there, where that is told.
-    pub(crate) present: Option<BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -132,9 +77,18 @@ pub(crate) struct Client {
     pub(crate) session: Option<String>,
     pub(crate) token: Option<String>,
     pub(crate) refresh: Option<String>,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) watches: Watches,
+    /// Calls without a reply, by their ids.
+    pub(crate) calls: BTreeMap<String, Ringing>,
+    /// Calls that it has ever made.
+    pub(crate) called: Vec<u64>,
+    /// What it offers to do, and was called for.
+    pub(crate) serves: BTreeSet<String>,
+    pub(crate) work: Vec<Work>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
     /// Where channels were left by connections that are gone.
-    pub(crate) places: BTreeMap<String, (u64, String)>,
+    pub(crate) places: Places,
     /// Publications of this connection that were answered.
     pub(crate) published: BTreeSet<u64>,
     /// The last seq acknowledged here, by chat.
@@ -173,10 +127,13 @@ impl World {
         self.schedule_at(at, Event::Open(pipe));
         let (io, speech) = self.door(pipe);
         let old = std::mem::take(&mut self.clients[c]);
-        let Client { user, unacked, token, refresh, seen, .. } = old;
+        let Client { user, unacked, token, refresh, seen, mut places, called, .. } = old;
+        if self.plan.hub.is_none() {
+            places.clear();
+        }
         let pipe = Some(pipe);
-        self.clients[c] =
-            Client { user, pipe, io, speech, unacked, token, refresh, seen, ..Client::default() };
+        let kept = Client { user, unacked, token, refresh, seen, places, ..Client::default() };
+        self.clients[c] = Client { pipe, io, speech, called, ..kept };
         self.flush(c);
     }
 
@@ -313,7 +270,9 @@ impl World {
     pub(crate) fn gone(&mut self, c: usize, broken: bool) {
         let now = self.now.monotonic;
         let client = &mut self.clients[c];
-        let pipe = client.pipe.take().map(|pipe| &self.pipes[pipe]);
+        let number = client.pipe.take();
+        let pipe = number.map(|pipe| &self.pipes[pipe]);
+        let whole = !client.leaving && pipe.is_some_and(Pipe::was_read);
         let heard = pipe.is_some_and(|pipe| pipe.heard_end);
         let dismissed = pipe.is_some_and(|pipe| pipe.dismissed);
         // Who does not read is not waited for longer than a close may take, and whose bytes stand
@@ -325,24 +284,30 @@ impl World {
         if owed {
             self.model.checked(Law::HalfClose);
         }
-        if owed && !broken && client.closed.is_none() && !client.pending.is_empty() {
-            let word = client.pending[0].word.clone();
-            let what = format!("client {c}, {} of them: {word} has none", client.pending.len());
+        let words = client.pending.iter().map(|pending| &pending.word);
+        let words: Vec<&String> = words.chain(client.calls.keys()).collect();
+        if owed && !broken && client.closed.is_none() && !words.is_empty() {
+            let what = format!("client {c}: {words:?} have none");
             self.model.violation(Law::HalfClose, &what);
         }
         if !broken {
             self.visit_ended(c);
         }
+        self.mailbox_left(c, number, whole);
+        self.calls_are_over(c);
         let client = &mut self.clients[c];
         client.io = Io::None;
         client.session = None;
         let pending = std::mem::take(&mut client.pending);
+        client.leave_places();
         if let Some(period) = client.period.take() {
             self.model.end_period(&period, false);
         }
         for pending in pending {
             match pending.kind {
-                Kind::Message { op } => self.model.unknown(op),
+                Kind::Message { op } | Kind::Publish { op, .. } | Kind::Sending { op } => {
+                    self.model.unknown(op);
+                }
                 Kind::Password { new } => self.people[self.clients[c].user].passwords.push(new),
                 _ => {}
             }
@@ -354,40 +319,5 @@ impl World {
             self.clients[c].wait_until = at;
             self.schedule_at(at, Event::Act(c));
         }
-    }
-}
-
-/// Whole lines of the server, without their ends; the rest stays.
-fn take_lines(rest: &mut Vec<u8>) -> Vec<Vec<u8>> {
-    let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
-    let after = rest.split_off(end + 1);
-    let whole = std::mem::replace(rest, after);
-    whole[..end].split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
-}
-
-/// A request on one line; a string stands for itself, it is no JSON.
-fn one_line(text: &Value) -> String {
-    text.as_str().map_or_else(|| text.to_string(), str::to_owned)
-}
-
-/// One or more requests each; what is no JSON stands alone, because nothing can follow it.
-fn frames(rng: &mut Rng, texts: &[Value]) -> Vec<String> {
-    let mut frames: Vec<String> = Vec::new();
-    let mut joins = false;
-    for text in texts {
-        let raw = text.is_string();
-        match frames.last_mut().filter(|_| joins && !raw && rng.below(2) == 0) {
-            Some(frame) => *frame = format!("{frame}\n {}", written(rng, text)),
-            None => frames.push(written(rng, text)),
-        }
-        joins = !raw;
-    }
-    frames
-}
-
-fn written(rng: &mut Rng, text: &Value) -> String {
-    match text.as_str() {
-        None if rng.below(3) == 0 => serde_json::to_string_pretty(text).expect("a value is text"),
-        _ => one_line(text),
     }
 }

@@ -3,14 +3,17 @@
 //! Law: what is acknowledged is on the disk. Of a commit under way when the power goes, or whose
 //! fsync fails, all or nothing is there, and nobody was told which.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stentor::base::id::UserId;
 use stentor::base::now::Now;
 use stentor::router::Done;
 use stentor::router::words::{Finished, Job, commit};
+use stentor::store::inbox::{Cursor, InboxWrite};
 use stentor::store::memory::{Fail, MemoryStore};
-use stentor::store::{Store, Write};
+use stentor::store::{Found, Read, Store, Write};
 
 use crate::faults::Fault;
 use crate::link::Piece;
@@ -43,11 +46,19 @@ impl World {
     /// Commits a batch to `store`; nobody is told.
     fn write(&mut self, store: &mut MemoryStore, jobs: Vec<Job>) -> Vec<Done> {
         let now = self.now;
+        let devices: BTreeSet<_> = jobs.iter().flat_map(devices_of).collect();
         let done = commit(store, now, jobs, &self.server.homes);
         self.trace.note(now.monotonic, ("commit", done.len()), b"");
         for done in &done {
             let by = done.by.and_then(|address| self.server.pipe(address));
             self.model.committed(now.monotonic, by, done);
+        }
+        for (user, device) in devices {
+            let read = Read::Arrival { user: user.clone(), device: device.clone() };
+            let found = store.reader().and_then(|mut reader| reader.read(&read));
+            if let Ok(Found::Arrival { place, .. }) = found {
+                self.model.cursor_is(user.as_str(), &device, place);
+            }
         }
         done
     }
@@ -175,6 +186,24 @@ impl World {
                     }
                 }
             }
+            Some(Planted::PublishedTwice) => {
+                for job in jobs {
+                    if let Job::Write { write, .. } = job
+                        && let Write::Publish(publication) = &mut **write
+                    {
+                        publication.client_id = None;
+                    }
+                }
+            }
+            Some(Planted::CursorAhead) => {
+                for job in jobs {
+                    if let Job::Write { write, .. } = job
+                        && let Write::Inbox(InboxWrite::Move { cursors, .. }) = &mut **write
+                    {
+                        cursors.iter_mut().for_each(|cursor| cursor.offset += 2);
+                    }
+                }
+            }
             Some(Planted::BatchReversed) => jobs.reverse(),
             Some(Planted::StaleReads) if self.server.commits == 40 => {
                 self.server.old = Some(copy(&mut self.server.store));
@@ -187,6 +216,19 @@ impl World {
     pub(crate) fn sync(&mut self) {
         self.server.store.set_sync_lost(false);
         touch(&mut self.server.store, self.now);
+    }
+}
+
+/// Whose cursors a job may move.
+fn devices_of(job: &Job) -> Vec<(UserId, Arc<str>)> {
+    let Job::Write { write, .. } = job else { return Vec::new() };
+    match &**write {
+        Write::Inbox(InboxWrite::Open { user, device, .. }) => vec![(user.clone(), device.clone())],
+        Write::Inbox(InboxWrite::Move { cursors, .. }) => {
+            let device = |cursor: &Cursor| (cursor.user.clone(), cursor.device.clone());
+            cursors.iter().map(device).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

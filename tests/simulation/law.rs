@@ -1,6 +1,6 @@
 //! The laws by name. I1 to I12 are those of a consistency checker; the others are of this server.
 //!
-//! Limit: I5 is with `since` of channels in memory, without `resume`; I11 is without statuses.
+//! Limit: I11 is without statuses.
 
 macro_rules! laws {
     ($($name:ident = $words:literal;)*) => {
@@ -34,6 +34,9 @@ laws! {
     HalfClose = "HalfClose: who ends its side gets every reply";
     Refusals = "Refusals: what is wrong is refused, what is right is no internal error";
     Http = "Http: each request gets its response, in order, framed, with the status of the table";
+    Inbox = "Inbox: what is sent to a user comes to each device at least once, in order, or its loss is told";
+    Executions = "Executions: one never goes back, and whoever watches it misses nothing";
+    Calls = "Calls: each is answered once and in time, by its own worker's answer or one that may be given again";
     Heals = "Heals: when faults end, everybody is there and has every answer";
 }
 

@@ -129,6 +129,8 @@ impl World {
             }
         }
         self.model.acks_are_kept(&places);
+        self.model.publications_are_kept(&mut *reader);
+        self.model.inboxes_are_kept(&mut *reader);
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) enum Piece {
 pub(crate) struct Pipe {
     pub(crate) client: usize,
     pub(crate) home: LoopId,
+    /// Which life of the server it came to.
+    pub(crate) life: u64,
     /// None once the server has forgotten it.
     pub(crate) connection: Option<ConnectionId>,
     up_at: Duration,
@@ -61,6 +63,8 @@ pub(crate) struct Pipe {
     pub(crate) accepted: bool,
     /// Nothing arrives any more, either way.
     vanished: bool,
+    /// It broke, maybe with something under way.
+    torn: bool,
 }
 
 impl Pipe {
@@ -68,6 +72,7 @@ impl Pipe {
         Self {
             client,
             home,
+            life: 0,
             connection: None,
             up_at: now,
             down_at: now,
@@ -83,7 +88,13 @@ impl Pipe {
             dismissed: false,
             accepted: false,
             vanished: false,
+            torn: false,
         }
+    }
+
+    /// Whether all that the server's kernel took has come to the client.
+    pub(crate) const fn was_read(&self) -> bool {
+        !self.vanished && !self.torn && self.unread == 0
     }
 }
 
@@ -125,6 +136,7 @@ impl World {
             *end = still.max(*end);
         }
         if self.strikes(Fault::Reset) {
+            self.pipes[pipe].torn = true;
             self.end_up(pipe, Piece::Reset);
             self.end_down(pipe, Piece::Reset);
         }

@@ -9,9 +9,16 @@ use serde_json::Value;
 use stentor::router::Done;
 use stentor::router::words::Finished;
 use stentor::store::Written;
+use stentor::store::execution::ExecutionWritten;
 
-use crate::client::Subscription;
+use crate::calls::Calls;
+use crate::executions::Executions;
+use crate::hearing::Subscription;
+use crate::hub::Hub;
+use crate::inboxes::Inboxes;
 use crate::law::{Checked, Law};
+use crate::publications::Publications;
+use crate::returning::Replay;
 
 /// A commit that its chat's members hear of.
 pub(crate) struct Step {
@@ -52,11 +59,13 @@ pub(crate) struct Period {
     pub(crate) user: String,
     pub(crate) since: Duration,
     pub(crate) rooms: BTreeMap<String, Vec<u64>>,
+    /// What is told again of rooms, behind the ok.
+    pub(crate) replays: BTreeMap<String, Replay>,
 }
 
 impl Period {
     pub(crate) const fn new(pipe: usize, user: String, since: Duration) -> Self {
-        Self { pipe, user, since, rooms: BTreeMap::new() }
+        Self { pipe, user, since, rooms: BTreeMap::new(), replays: BTreeMap::new() }
     }
 
     pub(crate) fn heard(&mut self, chat: &str, offset: u64) {
@@ -97,11 +106,21 @@ pub(crate) struct Model {
     tops: BTreeMap<(String, String), u64>,
     /// The id of the message at each seq of a chat, wherever it was seen.
     placed: BTreeMap<(String, u64), String>,
+    pub(crate) publications: Publications,
+    pub(crate) inboxes: Inboxes,
+    pub(crate) executions: Executions,
+    pub(crate) calls: Calls,
 }
 
 impl Model {
-    pub(crate) fn new(_: Duration) -> Self {
-        Self::default()
+    pub(crate) fn new(hub: Option<Hub>) -> Self {
+        let mut model = Self { publications: Publications::new(hub), ..Self::default() };
+        if let Some(hub) = hub {
+            model.inboxes.bound = hub.inbox.into();
+            model.calls.timeout = Duration::from_millis(hub.timeout_ms);
+            model.calls.keeps = hub.keeps;
+        }
+        model
     }
 
     /// A law is broken.
@@ -120,6 +139,9 @@ impl Model {
 
     /// The writer has committed something.
     pub(crate) fn committed(&mut self, at: Duration, by: Option<usize>, done: &Done) {
+        if let Finished::Kept(kept) = &done.result {
+            return self.inboxes_committed(by, kept);
+        }
         let Finished::Written(Ok(written)) = &done.result else { return };
         let (mut joined, mut left) = (Vec::new(), None);
         let (chat, logged): (_, Vec<u64>) = match written {
@@ -142,9 +164,18 @@ impl Model {
             Written::SignedIn { .. }
             | Written::Revoked { .. }
             | Written::Inbox(_)
-            | Written::Execution(_)
-            | Written::Granted
-            | Written::Published { .. } => return,
+            | Written::Granted => return,
+            Written::Execution(written) => {
+                if let ExecutionWritten::Updated { execution, .. } = &**written {
+                    self.execution_committed(by, execution);
+                }
+                return;
+            }
+            Written::Published { publication: None, .. } => return,
+            Written::Published { channel, offset, publication: Some(publication) } => {
+                let payload = publication.payload.as_str();
+                return self.publication_committed(at, (channel, *offset), payload);
+            }
         };
         self.checked(Law::I4);
         let steps = self.rooms.entry(chat.to_string()).or_default();
@@ -215,6 +246,12 @@ impl Model {
         if let Some(sent) = self.sent.get_mut(&op) {
             sent.unknown = true;
         }
+        if let Some(asked) = self.publications.asked.get_mut(&op) {
+            asked.unknown = true;
+        }
+        if let Some(sending) = self.inboxes.sendings.get_mut(&op) {
+            sending.unknown = true;
+        }
     }
 
     /// A page of a chat; the latest holds whatever was acknowledged before it was asked for, and
@@ -278,7 +315,7 @@ impl Model {
         self.checked(Law::I5);
         let key = (channel.to_owned(), subscription.epoch.clone());
         let top = self.tops.get(&key).copied().unwrap_or(0);
-        let (mut last, silent) = (subscription.last, &subscription.silent);
+        let (mut last, silent) = (subscription.settled(), &subscription.silent);
         while silent.contains(&(last + 1)) {
             last += 1;
         }

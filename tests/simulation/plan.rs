@@ -8,6 +8,7 @@ use stentor::engine::{self, DeflateMode};
 use stentor::guard;
 
 use crate::faults::{Fault, Rates};
+use crate::hub::Hub;
 use crate::parts::Limits;
 use crate::planted::Planted;
 
@@ -41,10 +42,21 @@ pub(crate) struct Plan {
     /// Whether rates or counts of the guard may make somebody wait for long.
     pub(crate) guarded: bool,
     pub(crate) planted: Option<Planted>,
+    /// None: rooms, and channels in memory.
+    pub(crate) hub: Option<Hub>,
 }
 
 impl Plan {
+    /// What a seed stands for.
     pub(crate) fn new(seed: u64, planted: Option<Planted>) -> Self {
+        let mut plan = Self::of_rooms(seed, planted);
+        let always = planted.is_some_and(Planted::is_of_hub);
+        plan.hub = Hub::draw(seed, &mut plan.limits, always);
+        plan
+    }
+
+    /// What it stood for before there was more than rooms.
+    pub(crate) fn of_rooms(seed: u64, planted: Option<Planted>) -> Self {
         let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut rates = Rates::draw(&mut rng);
         if let Some(planted) = planted {
@@ -75,6 +87,7 @@ impl Plan {
             limits: limits(&mut rng, guarded, small),
             guarded,
             planted,
+            hub: None,
         }
     }
 }

@@ -29,6 +29,24 @@ planted! {
     WritesOn: I1 | I4;
     /// A retry is stored again.
     NoDeduplication: I3;
+    /// A retry of a publication is stored again.
+    PublishedTwice: I3;
+    /// What is read of a channel on the disk begins one too late.
+    ReadTooLate: I5 | I8;
+    /// Now and then what was missed in a channel in memory comes without its beginning.
+    MissedCut: I5;
+    /// The cursor of a device is stored two too far.
+    CursorAhead: Inbox;
+    /// Now and then an event of an inbox is lost between loops.
+    InboxLost: Inbox;
+    /// Now and then a change of an execution is lost between loops.
+    ChangeLost: Executions;
+    /// Now and then a worker is called twice.
+    CalledTwice: Calls;
+    /// Now and then somebody gets the answer to a call of before.
+    AnswersMixed: Calls;
+    /// An answer for one user is given to all.
+    AnswerForAll: Calls;
     /// The writer takes a batch in the wrong order.
     BatchReversed: I7;
     /// Now and then a delivery is lost between loops.
@@ -58,12 +76,28 @@ planted! {
 }
 
 impl Planted {
+    /// Whether only a run with the hub can have it.
+    pub(crate) const fn is_of_hub(self) -> bool {
+        matches!(
+            self,
+            Self::PublishedTwice
+                | Self::ReadTooLate
+                | Self::MissedCut
+                | Self::CursorAhead
+                | Self::InboxLost
+                | Self::ChangeLost
+                | Self::CalledTwice
+                | Self::AnswersMixed
+                | Self::AnswerForAll
+        )
+    }
+
     /// Lets what the bug needs happen more often.
     pub(crate) fn provoke(self, rates: &mut Rates) {
         match self {
             Self::SyncLost | Self::AckBeforeSync => rates.set(Fault::Crash, 12),
             Self::WritesOn => rates.set(Fault::DiskError, 12),
-            Self::NoDeduplication => rates.set(Fault::Reset, 8),
+            Self::NoDeduplication | Self::PublishedTwice => rates.set(Fault::Reset, 8),
             Self::NoRearm => rates.set(Fault::Descriptors, 100),
             Self::NoResume => rates.set(Fault::SlowReader, 30),
             _ => {}

@@ -10,7 +10,7 @@ use stentor::engine::{Accepted, Engine, Input, Output, Outputs};
 use stentor::handler::{Close, Peer};
 use stentor::hub::Channel;
 use stentor::hub::homes::Homes;
-use stentor::router::words::{Attendance, Job, Word, hash, look_up};
+use stentor::router::words::{Job, Word, hash, look_up};
 use stentor::router::{Done, Router};
 use stentor::store::memory::MemoryStore;
 use stentor::store::{Read, Store};
@@ -19,6 +19,7 @@ use crate::faults::Fault;
 use crate::link::Piece;
 use crate::parts::{self, Plain};
 use crate::planted::Planted;
+use crate::spoiling::Spoiled;
 use crate::world::{Event, World};
 
 /// There is no room.
@@ -46,9 +47,14 @@ pub(crate) struct Server {
     /// When the last end of a write arrives at each loop.
     pub(crate) done_at: Vec<Duration>,
     pipes: BTreeMap<Address, usize>,
+    /// How often it has started.
+    life: u64,
     pub(crate) commits: u64,
     pub(crate) ends: u64,
-    deliveries: u64,
+    /// How often a planted bug had its chance.
+    pub(crate) spoils: u64,
+    /// What a planted bug gave last.
+    pub(crate) answer: Option<Arc<str>>,
 }
 
 impl Server {
@@ -67,9 +73,11 @@ impl Server {
             word_at: Vec::new(),
             done_at: Vec::new(),
             pipes: BTreeMap::new(),
+            life: 0,
             commits: 0,
             ends: 0,
-            deliveries: 0,
+            spoils: 0,
+            answer: None,
         }
     }
 
@@ -129,6 +137,7 @@ impl World {
             |at| parts::engine(limits, homes, LoopId(at), seed ^ u64::from(at), tokens.clone());
         self.server.engines = (0..loops).map(engine).collect();
         self.server.homes = homes;
+        self.server.life += 1;
         let loops = usize::from(loops);
         self.server.word_at = vec![self.now.monotonic; loops * loops];
         self.server.done_at = vec![self.now.monotonic; loops];
@@ -152,6 +161,7 @@ impl World {
         let connection = engine.accept(now, Accepted { peer, refused }, &mut out);
         self.pipes[pipe].connection = Some(connection);
         self.pipes[pipe].accepted = true;
+        self.pipes[pipe].life = self.server.life;
         self.server.pipes.insert(Address { home, connection }, pipe);
         self.carry_out(home, out);
         self.schedule(1, Event::Resume(pipe));
@@ -292,7 +302,7 @@ impl World {
         let stale = matches!(read, Read::Messages { .. }) && self.rng.below(4) == 0;
         let store = self.server.old.as_ref().filter(|_| stale).unwrap_or(&self.server.store);
         let mut reader = store.reader().expect("memory can always be read");
-        let done = look_up(&mut *reader, call, read);
+        let done = look_up(&mut *reader, call, &self.spoil_read(read));
         self.schedule(self.plan.delays.job, Event::Done(call.home, Box::new(done)));
     }
 
@@ -307,30 +317,11 @@ impl World {
         let last = &mut self.server.word_at[pair];
         let mut at = (now + delay).max(*last);
         *last = at;
-        if let Word::Deliver(delivery) = &mut message {
-            self.server.deliveries += 1;
-            let now_and_then = self.server.deliveries.is_multiple_of(7);
-            match self.plan.planted {
-                Some(Planted::DeliveryLost) if now_and_then => return,
-                Some(Planted::DeliveryRepeated) if now_and_then => {
-                    let again = Word::Deliver(delivery.clone());
-                    self.schedule_at(at, Event::Word(from, to, again));
-                }
-                Some(Planted::WordsOvertake) => {
-                    at = now + delay;
-                }
-                Some(Planted::RemovalSkipped) => delivery.left = None,
-                _ => {}
-            }
-        }
-        if self.plan.planted == Some(Planted::PresenceLost)
-            && let Word::Attendance(word) = &message
-            && matches!(**word, Attendance::Told { .. })
-        {
-            self.server.deliveries += 1;
-            if self.server.deliveries.is_multiple_of(7) {
-                return;
-            }
+        match self.spoil_word(&mut message) {
+            Spoiled::Lost => return,
+            Spoiled::Twice(again) => self.schedule_at(at, Event::Word(from, to, again)),
+            Spoiled::Early => at = now + delay,
+            Spoiled::Not => {}
         }
         self.schedule_at(at, Event::Word(from, to, message));
     }

@@ -5,6 +5,7 @@
 //! says the same, byte for byte where all receivers must get the same.
 
 use serde_json::Value;
+use stentor::base::rng::Rng;
 
 use crate::binary::{asked, told};
 use crate::law::Law;
@@ -83,5 +84,40 @@ impl World {
             text = text.replacen(r#""timestamp":"2"#, r#""timestamp":"3"#, 1);
         }
         self.object(c, text.as_bytes());
+    }
+}
+
+/// Whole lines of the server, without their ends; the rest stays.
+pub(crate) fn take_lines(rest: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+    let after = rest.split_off(end + 1);
+    let whole = std::mem::replace(rest, after);
+    whole[..end].split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+}
+
+/// A request on one line; a string stands for itself, it is no JSON.
+pub(crate) fn one_line(text: &Value) -> String {
+    text.as_str().map_or_else(|| text.to_string(), str::to_owned)
+}
+
+/// One or more requests each; what is no JSON stands alone, because nothing can follow it.
+pub(crate) fn frames(rng: &mut Rng, texts: &[Value]) -> Vec<String> {
+    let mut frames: Vec<String> = Vec::new();
+    let mut joins = false;
+    for text in texts {
+        let raw = text.is_string();
+        match frames.last_mut().filter(|_| joins && !raw && rng.below(2) == 0) {
+            Some(frame) => *frame = format!("{frame}\n {}", written(rng, text)),
+            None => frames.push(written(rng, text)),
+        }
+        joins = !raw;
+    }
+    frames
+}
+
+fn written(rng: &mut Rng, text: &Value) -> String {
+    match text.as_str() {
+        None if rng.below(3) == 0 => serde_json::to_string_pretty(text).expect("a value is text"),
+        _ => one_line(text),
     }
 }

@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use crate::client::{Io, Kind, Pending, Subscription};
+use crate::client::{Io, Kind, Pending};
 use crate::faults::Fault;
+use crate::inboxes::Mailbox;
 use crate::law::Law;
 use crate::model::Period;
 use crate::planted::Planted;
+use crate::returning::Places;
 use crate::world::{Event, Phase, World};
 
 /// Closes that a client which behaves well may meet.
@@ -49,6 +51,7 @@ impl World {
         }
         match word.as_str() {
             "ping" => {}
+            "call" => self.called(c, &value),
             "bye" => {
                 let code = value["payload"]["code"].as_u64().unwrap_or_default();
                 self.closed(c, code as u16);
@@ -77,6 +80,9 @@ impl World {
     }
 
     fn reply(&mut self, c: usize, word: &str, value: &Value) {
+        if self.is_call_answered(c, word, value) {
+            return;
+        }
         let Some(pending) = self.clients[c].pending.pop_front() else {
             return self.model.violation(Law::Replies, &value.to_string());
         };
@@ -113,7 +119,14 @@ impl World {
     fn fulfilled(&mut self, c: usize, pending: Pending, data: &Value) {
         let (now, asked) = (self.now.monotonic, pending.at);
         match pending.kind {
-            Kind::SignIn => self.signed_in(c, data),
+            Kind::SignIn { resume, mailbox } => self.signed_in(c, (resume, mailbox), data),
+            kind @ (Kind::Ack { .. }
+            | Kind::Notifications { .. }
+            | Kind::Mark { .. }
+            | Kind::Sending { .. }) => self.inbox_answered(c, kind, asked, data),
+            kind @ (Kind::Execution { .. } | Kind::Watch { .. } | Kind::Unwatch { .. }) => {
+                self.execution_answered(c, kind, data);
+            }
             Kind::Logout { everywhere } => {
                 let me = self.clients[c].user;
                 let session = self.clients[c].session.take();
@@ -139,15 +152,21 @@ impl World {
             Kind::Leave { chat } => {
                 self.clients[c].left.insert(chat);
             }
-            Kind::Subscribe { channel, since } => {
-                self.subscribed(c, channel, since.as_ref(), data);
+            Kind::Subscribe { channel, since, least } => {
+                self.subscribed(c, channel, (since.as_ref(), least.as_ref()), data);
+            }
+            Kind::History { channel, since, least } => {
+                self.history_told(c, &channel, (since.as_ref(), least.as_ref()), data);
             }
             Kind::Unsubscribe { channel } => {
                 if let Some(gone) = self.clients[c].subscriptions.remove(&channel) {
                     self.model.top(&channel, &gone.epoch, gone.last);
                 }
             }
-            Kind::Publish { channel, echo, op } => self.published(c, &channel, echo, op, data),
+            Kind::Publish { channel, echo, op } => {
+                self.clients[c].unacked.retain(|known| *known != op);
+                self.published(c, &channel, echo, op, data);
+            }
             Kind::Page { chat, least } => {
                 let top = self.model.page(&chat, data, &least);
                 self.clients[c].has_seen(&chat, top);
@@ -163,13 +182,13 @@ impl World {
                 self.model.password_changed(me, keep.as_deref(), asked);
             }
             Kind::Bad => self.model.violation(Law::Refusals, &data.to_string()),
-            Kind::Quit | Kind::Other => {}
+            Kind::Quit | Kind::Other | Kind::Call(_) => {}
         }
     }
 
     fn refused(&mut self, c: usize, pending: Pending, code: &str) {
         match pending.kind {
-            Kind::SignIn => {
+            Kind::SignIn { .. } => {
                 self.clients[c].token = None;
                 let person = &mut self.people[self.clients[c].user];
                 match code {
@@ -178,7 +197,7 @@ impl World {
                     _ => {}
                 }
             }
-            Kind::Message { op } => {
+            Kind::Message { op } | Kind::Publish { op, .. } | Kind::Sending { op } => {
                 // After a failed fsync nobody knows what is on the disk.
                 if code == "storage_unavailable" && self.injected.of(Fault::DiskError) > 0 {
                     self.model.unknown(op);
@@ -200,7 +219,7 @@ impl World {
         }
     }
 
-    fn signed_in(&mut self, c: usize, data: &Value) {
+    fn signed_in(&mut self, c: usize, (resume, mailbox): (Places, Mailbox), data: &Value) {
         let me = self.clients[c].user;
         let person = &mut self.people[me];
         person.registered = true;
@@ -222,7 +241,12 @@ impl World {
             let pipe = client.pipe.unwrap_or_default();
             client.period = Some(Period::new(pipe, id, self.now.monotonic));
         }
-        if let Some(session) = &client.session {
+        let session = client.session.clone();
+        let user = client.period.as_ref().map(|period| period.user.clone()).unwrap_or_default();
+        self.model.device_arrived(&user, &mailbox);
+        self.clients[c].mailbox = mailbox;
+        self.resumed(c, resume, &data["resumed"]);
+        if let Some(session) = &session {
             self.model.sessions.insert(session.clone(), (me, self.now.monotonic));
         }
         if matches!(self.phase, Phase::Storm | Phase::Heal) {
@@ -232,13 +256,11 @@ impl World {
 
     /// Nobody is on the connection any more.
     fn signed_out(&mut self, c: usize) {
+        self.mailbox_left(c, self.clients[c].pipe, true);
         let client = &mut self.clients[c];
         client.token = None;
         client.refresh = None;
-        for (channel, Subscription { last, epoch, .. }) in std::mem::take(&mut client.subscriptions)
-        {
-            client.places.insert(channel, (last, epoch));
-        }
+        client.leave_places();
         client.left.clear();
         if let Some(period) = client.period.take() {
             self.model.end_period(&period, false);
@@ -266,7 +288,8 @@ impl World {
         for c in 0..self.clients.len() {
             self.model.checked(Law::Heals);
             let client = &mut self.clients[c];
-            if client.pipe.is_none() || client.period.is_none() || !client.pending.is_empty() {
+            let waits = !client.pending.is_empty() || !client.calls.is_empty();
+            if client.pipe.is_none() || client.period.is_none() || waits {
                 let first = client.pending.front().map(|pending| pending.word.clone());
                 let (pipe, there) = (client.pipe, client.period.is_some());
                 let what = format!("client {c}: {pipe:?}, there: {there}, waits for {first:?}");
@@ -277,8 +300,14 @@ impl World {
                 self.model.violation(Law::Heals, "a message has no end");
                 continue;
             }
-            if let Some(period) = client.period.take() {
-                self.model.end_period(&period, true);
+            self.replays_are_over(c);
+            self.watches_are_whole(c);
+            let client = &self.clients[c];
+            if let (Some(period), Some(pipe)) = (&client.period, client.pipe) {
+                self.model.inbox_is_whole(&period.user, pipe, &client.mailbox);
+            }
+            if let Some(period) = &client.period {
+                self.model.end_period(period, true);
             }
             for (channel, subscription) in &client.subscriptions {
                 self.model.all_heard(channel, subscription);

@@ -60,6 +60,9 @@ impl World {
     }
 
     fn wish(&mut self, c: usize) -> Wish {
+        if let Some(wish) = self.hub_wish(c) {
+            return wish;
+        }
         let Some(chat) = self.chat() else { return self.new_chat() };
         match self.rng.below(100) {
             0..36 => self.new_message(c, Some(chat)),
@@ -141,30 +144,24 @@ impl World {
             2 => {
                 (json!({"type": "unsubscribe", "channel": channel}), Kind::Unsubscribe { channel })
             }
-            _ => {
-                let (op, echo) = (self.next_op(), self.rng.below(3) > 0);
-                let payload = json!({"op": op, "echo": echo, "pipe": self.clients[c].pipe,
-                                     "text": "a\nb"});
-                let wish = json!({"type": "publish", "channel": channel, "payload": payload,
-                                  "echo": echo});
-                (wish, Kind::Publish { channel, echo, op })
-            }
+            _ => self.new_publication(c, channel, false),
         }
     }
 
     /// From where it is, or was left by another connection, or from now on.
-    fn subscribe(&mut self, c: usize, channel: String) -> Wish {
+    pub(crate) fn subscribe(&mut self, c: usize, channel: String) -> Wish {
         // In one of them nobody wants to know who is there.
         let presence = channel != "public:2";
         let mut wish = json!({"type": "subscribe", "channel": channel, "presence": presence});
         let client = &self.clients[c];
-        let stands = client.subscriptions.get(&channel).map(|s| (s.last, s.epoch.clone()));
+        let stands = client.subscriptions.get(&channel).map(|s| (s.epoch.clone(), s.last));
         let since = stands.or_else(|| client.places.get(&channel).cloned());
         let since = since.filter(|_| self.rng.below(2) == 0);
-        if let Some((offset, epoch)) = &since {
+        if let Some((epoch, offset)) = &since {
             wish["since"] = json!({"offset": offset, "epoch": epoch});
         }
-        (wish, Kind::Subscribe { channel, since })
+        let least = self.model.publications.newest(&channel);
+        (wish, Kind::Subscribe { channel, since, least })
     }
 
     fn wrong(&mut self, c: usize) -> Wish {

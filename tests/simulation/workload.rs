@@ -7,6 +7,7 @@ use crate::client::{Io, Kind, Pending};
 use crate::faults::Fault;
 use crate::link::Piece;
 use crate::model::Sent;
+use crate::returning::written;
 use crate::world::{Event, Phase, World};
 
 /// A request and what its reply will mean.
@@ -119,21 +120,31 @@ impl World {
     }
 
     fn sign_in(&mut self, c: usize) {
-        if self.clients[c].pending.iter().any(|pending| matches!(pending.kind, Kind::SignIn)) {
+        if self.clients[c].pending.iter().any(|pending| matches!(pending.kind, Kind::SignIn { .. }))
+        {
             return;
         }
         let person = &self.people[self.clients[c].user];
         let (name, password) = (person.name.clone(), person.passwords[0].clone());
         let token = self.clients[c].token.clone();
-        let wish = match token {
-            Some(token) if self.rng.below(2) == 0 => json!({"type": "auth", "token": token}),
+        let mut wish = match (&person.minted, token) {
+            (Some(token), _) => json!({"type": "auth", "token": token}),
+            (None, Some(token)) if self.rng.below(2) == 0 => {
+                json!({"type": "auth", "token": token})
+            }
             _ if !person.registered => {
                 json!({"type": "register", "username": name, "password": password})
             }
             _ => json!({"type": "login", "username": name.to_uppercase(), "password": password,
                         "client_info": {"client_id": format!("device{c}")}}),
         };
-        let mut wishes = vec![(wish, Kind::SignIn)];
+        let (resume, mailbox) = (self.resumes(c), self.mailbox(c));
+        if self.plan.hub.is_some() {
+            wish["resume"] = written(&resume);
+            wish["acks"] = json!(mailbox.acks);
+            wish["client_info"] = json!({"client_id": mailbox.device, "version": "1"});
+        }
+        let mut wishes = vec![(wish, Kind::SignIn { resume, mailbox })];
         if self.rng.below(3) == 0 {
             // Nobody has to wait for the ok before asking.
             wishes.push((json!({"type": "get_user_chats"}), Kind::Other));
@@ -143,14 +154,24 @@ impl World {
         self.ask(c, wishes);
     }
 
-    /// Messages whose fate is not known, once more.
+    /// Messages and publications whose fate is not known, once more.
     fn retries(&mut self, c: usize) -> Vec<Wish> {
         let waiting = |op: &u64| {
-            let sent = |p: &Pending| matches!(p.kind, Kind::Message { op: known } if known == *op);
+            let sent = |p: &Pending| match p.kind {
+                Kind::Message { op: known } | Kind::Publish { op: known, .. } => known == *op,
+                _ => false,
+            };
             !self.clients[c].pending.iter().any(sent)
         };
         let ops: Vec<u64> = self.clients[c].unacked.iter().copied().filter(waiting).collect();
-        ops.into_iter().map(|op| self.message_wish(op)).collect()
+        ops.into_iter().map(|op| self.again(c, op)).collect()
+    }
+
+    fn again(&mut self, c: usize, op: u64) -> Wish {
+        if self.model.publications.asked.contains_key(&op) {
+            return self.publication(c, op);
+        }
+        self.message_wish(op)
     }
 
     pub(crate) fn message_wish(&mut self, op: u64) -> Wish {
@@ -199,6 +220,13 @@ impl World {
     pub(crate) fn ask(&mut self, c: usize, wishes: Vec<Wish>) {
         let mut texts = Vec::new();
         for (mut text, kind) in wishes {
+            let kind = match kind {
+                Kind::Call(ringing) => {
+                    texts.extend(self.rings(c, text, ringing));
+                    continue;
+                }
+                kind => kind,
+            };
             let alone = matches!(
                 kind,
                 Kind::Logout { .. } | Kind::Refresh | Kind::Password { .. } | Kind::Revoke { .. }

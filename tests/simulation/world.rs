@@ -18,6 +18,7 @@ use stentor::store::Read;
 
 use crate::client::{Client, Person};
 use crate::faults::{Fault, Injected};
+use crate::hub::{Hub, START_MS};
 use crate::law::{Checked, Law};
 use crate::link::{Piece, Pipe};
 use crate::model::Model;
@@ -31,6 +32,8 @@ pub(crate) enum Event {
     Act(usize),
     /// A client reads again.
     ReadOn(usize),
+    /// A client has done what it was called for on this connection.
+    Work(usize, usize),
     /// A connection comes to the server.
     Open(usize),
     Up(usize, Piece),
@@ -56,7 +59,7 @@ impl Event {
     pub(crate) const fn survives_crash(&self) -> bool {
         match self {
             Self::Act(_) | Self::ReadOn(_) | Self::Open(_) | Self::Up(..) | Self::Down(..) => true,
-            Self::Restart => true,
+            Self::Restart | Self::Work(..) => true,
             Self::Drain(_) | Self::Resume(_) | Self::Word(..) | Self::Look(..) => false,
             Self::Done(..) | Self::Commit | Self::Sync | Self::Die | Self::Stop => false,
         }
@@ -127,7 +130,10 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(plan: Plan, loud: bool) -> Self {
         let rng = Rng::new(plan.seed);
-        let now = Now { monotonic: Duration::from_secs(10_000), unix_ms: 1_800_000_000_000 };
+        let now = Now { monotonic: Duration::from_secs(10_000), unix_ms: START_MS };
+        let ordinary = (0..plan.clients).map(|n| n % plan.users);
+        let more = plan.hub.into_iter().flat_map(|hub| hub.clients(plan.users));
+        let people = (0..plan.users).map(Person::new);
         let mut world = Self {
             now,
             unix: Duration::from_millis(now.unix_ms),
@@ -136,9 +142,9 @@ impl World {
             phase: Phase::Storm,
             server: Server::new(plan.loops),
             pipes: Vec::new(),
-            clients: (0..plan.clients).map(|n| Client::new(n % plan.users)).collect(),
-            people: (0..plan.users).map(Person::new).collect(),
-            model: Model::new(now.monotonic),
+            clients: ordinary.chain(more).map(Client::new).collect(),
+            people: people.chain(plan.hub.into_iter().flat_map(|_| Hub::people())).collect(),
+            model: Model::new(plan.hub),
             trace: Trace::new(loud),
             injected: Injected::default(),
             acts: 0,
@@ -187,7 +193,12 @@ impl World {
         let began = self.now.monotonic;
         let most = if self.plan.guarded { HEAL_GUARDED_MAX } else { HEAL_MAX };
         let mut healed = None;
-        while !self.queue.is_empty() && self.model.violations.is_empty() {
+        while self.model.violations.is_empty() {
+            // Somebody may wait for a deadline of the server.
+            let rests = healed.is_some() || self.next().is_none();
+            if self.queue.is_empty() && rests {
+                break;
+            }
             self.step();
             let passed = self.now.monotonic - began;
             if healed.is_none() && self.everybody_is_well() {
@@ -207,6 +218,7 @@ impl World {
     fn everybody_is_well(&self) -> bool {
         self.clients.iter().all(|client| {
             let answered = client.pending.is_empty() && client.unacked.is_empty();
+            let answered = answered && client.calls.is_empty();
             answered && client.pipe.is_some() && client.period.is_some()
         })
     }
@@ -286,6 +298,7 @@ impl World {
                     self.read_on(pipe);
                 }
             }
+            Event::Work(client, pipe) => self.work_done(client, pipe),
             Event::Open(pipe) => self.accept(pipe),
             Event::Up(pipe, piece) => self.arrive_up(pipe, piece),
             Event::Down(pipe, piece) => self.arrive_down(pipe, piece),

@@ -23,6 +23,8 @@ fn what_a_reply_told_is_not_told_again() {
     {
         assert_eq!(has(&subscriptions, of, offset), had, "{of:?} {offset}");
     }
+    assert_eq!(subscriptions.told_to(number, one), Some(5));
+    assert_eq!(subscriptions.told_to(number, two), None);
     subscriptions.passed(number, 4);
     assert!(has(&subscriptions, one, 5) && !subscriptions.all_new(number));
     subscriptions.told(number, one, 7);
@@ -30,6 +32,7 @@ fn what_a_reply_told_is_not_told_again() {
     assert!(has(&subscriptions, one, 7));
     subscriptions.passed(number, 7);
     assert!(subscriptions.all_new(number));
+    assert_eq!(subscriptions.told_to(number, one), None, "it has heard more than that");
     subscriptions.told(number, one, 9);
     subscriptions.remove(number, one);
     assert!(subscriptions.all_new(number), "who comes back begins anew");

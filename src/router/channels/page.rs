@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::access::may_listen;
+use super::access::{log_of, may_listen};
 use super::publish::{Said, encode_said};
 use super::{Step, borrowed, since};
 use crate::handler::Context;
@@ -51,7 +51,8 @@ pub(in crate::router) fn history_of(
         Channel::Room(chat) => {
             let known = since.filter(|since| *since.epoch == *DURABLE_EPOCH);
             let after = known.map(|since| since.offset);
-            let read = Read::Log { chat, user: ask.me()?, after, limit };
+            let (policies, user) = (&ask.router.config.policies, ask.user()?);
+            let read = log_of(policies, &user.identity, chat, after, limit);
             ask.read(read, Step::LogPage { chat })
         }
         channel @ Channel::Named(_) if is_stored(ask.router, &channel) => {
