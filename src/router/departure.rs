@@ -27,6 +27,9 @@ impl Router {
         };
         session.drop_course();
         let numbers = std::mem::take(&mut session.channels);
+        for number in &numbers {
+            session.unwatch(*number);
+        }
         self.local_users.remove(&user, id);
         self.unsubscribe_all(cx, id, numbers);
         self.end_patterns(cx, id);

@@ -111,7 +111,7 @@ impl Router {
     }
 
     /// The loops that hear a channel, or all of its namespace.
-    fn listeners(&self, channel: &Channel) -> impl Iterator<Item = LoopId> {
+    pub(super) fn listeners(&self, channel: &Channel) -> impl Iterator<Item = LoopId> {
         let everywhere = &self.everywhere;
         let all = if everywhere.is_empty() { &[] } else { everywhere.loops(channel.namespace()) };
         let direct = self.channels.listeners(channel).filter(|to| !all.contains(to));
@@ -260,6 +260,13 @@ impl Router {
         let connections: Vec<ConnectionId> = self.local_users.connections(user).to_vec();
         for id in connections {
             let Some(session) = self.sessions.get_mut(id) else { continue };
+            if let Some(number) = self.subscriptions.number(channel)
+                && session.unwatch(number)
+            {
+                // It listens already, and from now on because it is a member.
+                session.chosen = session.chosen.saturating_sub(1);
+                continue;
+            }
             let added = match &mut session.who {
                 Who::User(_) => self.subscriptions.add(channel, id),
                 Who::Arriving(arriving) => match &mut arriving.1 {

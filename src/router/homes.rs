@@ -129,6 +129,7 @@ impl Router {
     fn hear_post(&mut self, cx: &mut Context<'_, Self>, from: LoopId, post: Post) {
         match post {
             Post::Inbox(parcel) => self.hand_over(cx, &parcel),
+            Post::Begun(begun) => self.begun(cx, &begun),
             Post::Looked(looked) => self.looked(cx, from, looked),
             Post::Broadcast(broadcast) => self.broadcast(cx, broadcast),
         }

@@ -185,13 +185,14 @@ struct Typing<'a> {
     active: bool,
 }
 
-/// Tells the others that the user is typing. Who is subscribed to the room is a member of the chat:
-/// memory knows enough.
+/// Tells the others that the user is typing. Who is subscribed to the room, and not only watches it, is a
+/// member of the chat: memory knows enough.
 pub(super) fn typing(ask: &mut Ask<'_, '_>, request: &client::Typing<'_>) -> Outcome {
     let chat_id = id("chat_id", &request.chat_id)?;
     let channel = Channel::Room(chat_id);
     let number = ask.router.subscriptions.number(&channel);
-    if !number.is_some_and(|n| ask.session().is_ok_and(|session| session.channels.contains(&n))) {
+    let session = ask.session()?;
+    if !number.is_some_and(|n| session.channels.contains(&n) && !session.watches(n)) {
         return Err(not_found("no such chat"));
     }
     let card = ask.card()?;

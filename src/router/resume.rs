@@ -14,7 +14,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ask::Ask;
-use super::channels::{log_page, may_hear, stored, stored_page};
+use super::channels::{log_of, log_page, may_hear, stored, stored_page};
 use super::session::Session;
 use super::words::{Heard, Wish};
 use super::{After, Router, executions};
@@ -109,8 +109,7 @@ fn is_full(session: &Session, limit: Option<u32>) -> bool {
 fn park(router: &mut Router, id: ConnectionId, channel: &Channel, known: bool) -> u32 {
     let number = router.subscriptions.park(channel, id).number;
     if !known && let Some(session) = router.sessions.get_mut(id) {
-        session.channels.push(number);
-        session.chosen += 1;
+        session.choose(channel, number);
     }
     number
 }
@@ -162,9 +161,9 @@ impl Resume {
             }
             let full = is_full(session, router.config.channels_per_connection);
             let to = match wish.channel {
-                Channel::Room(_) => &mut logs,
-                Channel::Named(_) if known || !full => &mut asked,
-                Channel::Named(_) => continue,
+                Channel::Room(_) if known => &mut logs,
+                Channel::Room(_) | Channel::Named(_) if known || !full => &mut asked,
+                Channel::Room(_) | Channel::Named(_) => continue,
                 // The inbox is no channel that is subscribed to: only its log is asked.
                 Channel::User(_) => {
                     logs.push(wish);
@@ -250,9 +249,7 @@ impl Resume {
         // With no room left for events only the place is wanted.
         let limit = if self.left == 0 { 1 } else { router.config.history_page };
         let read = match &wish.channel {
-            Channel::Room(chat) => {
-                Read::Log { chat: *chat, user: identity.user.clone(), after, limit }
-            }
+            Channel::Room(chat) => log_of(&router.config.policies, identity, *chat, after, limit),
             Channel::User(user) => Read::Inbox(InboxRead::Page {
                 user: user.clone(),
                 after: Some(after.unwrap_or_default()),

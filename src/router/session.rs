@@ -1,5 +1,7 @@
 //! One connection as the router knows it: who is there, what is unanswered, what it listens to.
 
+mod watched;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,6 +158,8 @@ struct Rare {
     who_is_there: Option<Box<WhoIsThere>>,
     /// Namespaces of which all is heard.
     patterns: Vec<Box<str>>,
+    /// Chats that it chose to listen to, being no member: numbers among its channels.
+    watched: Vec<u32>,
     /// What there is to know of the inbox beside the user's place in it.
     course: Option<Box<Course>>,
 }
@@ -169,6 +173,7 @@ impl Rare {
             && self.ended.is_none()
             && self.who_is_there.is_none()
             && self.patterns.is_empty()
+            && self.watched.is_empty()
     }
 }
 

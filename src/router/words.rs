@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub(super) use job::chat_of;
 pub use job::{Done, Finished, Job, PasswordTask};
-pub use parcel::{Broadcast, Looked, Parcel, Post};
+pub use parcel::{Begun, Broadcast, Looked, Parcel, Post};
 
 pub use super::presence::words::{Attendance, Telling, Visit};
 pub use super::revoked::Revoked;

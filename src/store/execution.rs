@@ -113,6 +113,8 @@ pub enum ExecutionWritten {
         execution: Execution,
         /// Who said so.
         by: UserCard,
+        /// Whether it began with this.
+        began: bool,
         /// What durable channels are to hear.
         logged: Vec<(Arc<str>, Box<Publication>)>,
     },

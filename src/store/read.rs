@@ -122,6 +122,15 @@ pub enum Read {
         /// At most this many.
         limit: u32,
     },
+    /// The same for one who may hear every chat → [`Found::Log`].
+    AnyLog {
+        /// The chat.
+        chat: Id,
+        /// The page begins after this offset; none: the latest page.
+        after: Option<u64>,
+        /// At most this many.
+        limit: u32,
+    },
     /// Something of what is kept for a user → [`Found::Inbox`].
     Inbox(InboxRead),
     /// Executions → [`Found::Executions`].

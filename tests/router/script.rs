@@ -78,6 +78,7 @@ fn set(limits: &mut Limits, line: &str) {
         "cache_bytes" => limits.router.calls.cache_bytes = value as usize,
         "connections_per_user" => limits.guard.connections_per_user = Some(value),
         "inbox_events" => limits.router.inbox.events = value,
+        "executions_per_team" => limits.router.executions_per_team = value,
         "history_page" => limits.router.history_page = value,
         "channels_per_connection" => limits.router.channels_per_connection = Some(value),
         "outbox_bytes" => limits.engine.outbox_bytes = value as usize,

@@ -285,7 +285,7 @@ fn everything() -> Vec<Read> {
         let of = ExecutionRead::Of { team: team.into(), status: None, limit: 2 };
         all.push(Read::Execution(of));
     }
-    for channel in ["log:a", "log:b"] {
+    for channel in ["log:a", "log:b", "log:e"] {
         let (keep, now_ms) = (Keep::default(), START_MS);
         let (channel, after) = (channel.into(), Some(0));
         all.push(Read::Publications { channel, after, limit: 999, keep, now_ms });

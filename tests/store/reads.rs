@@ -107,6 +107,14 @@ contract! {
             let log = Read::Log { chat, user, after: None, limit: 9 };
             assert_eq!(f.read(&log), Err(Error::Refused(Refusal::NoChat)));
         }
+        // Who may read every chat reads what a member does.
+        for (after, limit) in [(None, 9), (Some(0), 0), (Some(1), 9)] {
+            let user = UserId::parse("ann").expect("an id");
+            let member = f.found(&Read::Log { chat, user, after, limit });
+            assert_eq!(f.found(&Read::AnyLog { chat, after, limit }), member);
+        }
+        let log = Read::AnyLog { chat: nowhere, after: None, limit: 9 };
+        assert_eq!(f.read(&log), Err(Error::Refused(Refusal::NoChat)));
     }
 
     fn the_chat_with_the_newest_message_comes_first(f) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{TICK_BITS, TimerId, Wheel};
 
 const TICK_NS: u64 = 1 << TICK_BITS;
-/// Later than anything that is set here, and far from the end of what 64 bits hold.
+/// From then on no timer is set for later: the end of what 64 bits hold is to stay far away.
 const END_NS: u64 = 1 << 62;
 
 /// A timer fires when its deadline has come and a tick later at most, once, in order, unless it was
@@ -43,13 +43,15 @@ fn law(data: &[u8], expire: Expire) {
             0 | 1 => {
                 // A mantissa and an exponent: from nanoseconds to decades, now and then in the past.
                 let span = u64::from(b) << (a % 52);
-                let deadline =
-                    if what & 4 == 0 { model.now + span } else { model.now.saturating_sub(span) };
+                let now = model.now.min(END_NS);
+                let deadline = if what & 4 == 0 { now + span } else { now.saturating_sub(span) };
                 model.set(&mut wheel, deadline);
             }
             2 => model.cancel(&mut wheel, usize::from(a) << 8 | usize::from(b)),
             _ => {
-                let to = (model.now + (u64::from(b) << (a % 50))).min(END_NS);
+                // Never back: a timer that was set near the end may have taken it beyond.
+                let span = u64::from(b) << (a % 50);
+                let to = (model.now + span).min(END_NS.max(model.now));
                 let to = if what & 4 == 0 { to } else { model.asked(&wheel).unwrap_or(to) };
                 model.pass(&mut wheel, to, expire);
             }

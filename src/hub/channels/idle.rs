@@ -41,6 +41,15 @@ impl Channels {
         self.pass(now);
     }
 
+    /// Forgets what a channel remembers, but for its numbers.
+    pub fn clear(&mut self, channel: &Channel) {
+        let Some(number) = self.numbers.get(channel).copied() else { return };
+        let home = self.home(number);
+        let bytes = home.history.bytes();
+        home.history.clear();
+        self.bytes -= bytes;
+    }
+
     /// Enters a channel without listeners among those that may be freed.
     pub(super) fn rest(&mut self, number: u32) {
         let home = self.home(number);

@@ -241,7 +241,7 @@ impl Router {
         if !matches!(of, Channel::Named(name) if **name == *CHANNEL) {
             return;
         }
-        let subscribed = self.channels.listeners(of).next().is_some();
+        let subscribed = self.listeners(of).next().is_some();
         if std::mem::replace(&mut self.bus.told, subscribed) != subscribed {
             self.tell_all(cx, || Word::Bus { subscribed });
         }

@@ -1,11 +1,11 @@
 //! Who may hear and who may publish in a channel: the one place that decides it.
 //!
 //! Law: live events, what was missed, history and resumption ask here and nowhere else, whether the
-//! channel exists or not. Limit: who is a member of a chat is known by its subscription, which
-//! commits begin and end.
+//! channel exists or not. Who may hear all chats may hear each, and watches those of which it is no
+//! member. Limit: who is a member of a chat is known by its subscription, which commits begin and end.
 
 use crate::auth::{Identity, Role};
-use crate::base::id::ConnectionId;
+use crate::base::id::{ConnectionId, Id};
 use crate::handler::Context;
 use crate::hub::policy::{Policies, Right};
 use crate::hub::{AsChannel, Channel, ChannelRef};
@@ -13,6 +13,10 @@ use crate::message::fault::{Code, Fault};
 use crate::router::Router;
 use crate::router::ask::Ask;
 use crate::router::executions;
+use crate::store::Read;
+
+/// The namespace of the channels of chats.
+const ROOMS: &str = "room";
 
 /// Whether this user may hear what is said in a channel; `is_member` knows of chats.
 pub(in crate::router) fn may_hear(
@@ -22,7 +26,7 @@ pub(in crate::router) fn may_hear(
     is_member: impl FnOnce() -> bool,
 ) -> bool {
     match channel {
-        ChannelRef::Room(_) => is_member(),
+        ChannelRef::Room(_) => is_member() || may_hear_all(policies, identity, ROOMS),
         ChannelRef::User(owner) => owner == identity.user.as_str(),
         ChannelRef::Named(name) => {
             let (namespace, rest) = parts(name);
@@ -92,6 +96,20 @@ pub(in crate::router) fn may_listen(
     if may_hear(policies, &user.identity, channel, is_member) { Ok(()) } else { Err(forbidden()) }
 }
 
+/// What a user is to read of the log of a chat: as a member, unless the role may hear every chat.
+pub(in crate::router) fn log_of(
+    policies: &Policies,
+    identity: &Identity,
+    chat: Id,
+    after: Option<u64>,
+    limit: u32,
+) -> Read {
+    if may_hear_all(policies, identity, ROOMS) {
+        return Read::AnyLog { chat, after, limit };
+    }
+    Read::Log { chat, user: identity.user.clone(), after, limit }
+}
+
 impl Router {
     /// Another token may allow less: what may not be heard any more is heard no more.
     pub(in crate::router) fn end_forbidden(
@@ -105,6 +123,9 @@ impl Router {
         let (policies, subscriptions) = (&self.config.policies, &self.subscriptions);
         let stays = |number: &u32| match subscriptions.channel(*number) {
             // Who is a member of a chat is so with any token.
+            Some(Channel::Room(_)) if session.watches(*number) => {
+                may_hear_all(policies, &identity, ROOMS)
+            }
             Some(Channel::Room(_)) | None => true,
             // Of which team an execution is, is not known here.
             Some(channel) if executions::is_of(channel) => {
@@ -113,6 +134,9 @@ impl Router {
             Some(channel) => may_hear(policies, &identity, channel.as_channel(), || true),
         };
         let (kept, lost): (Vec<u32>, Vec<u32>) = session.channels.iter().partition(|n| stays(n));
+        for number in &lost {
+            session.unwatch(*number);
+        }
         session.channels = kept;
         session.chosen = session.chosen.saturating_sub(lost.len() as u32);
         let all = session.patterns().iter();
@@ -136,7 +160,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::base::id::{Id, UserId};
+    use crate::base::id::UserId;
     use crate::hub::policy::Policy;
 
     fn identity(role: Role) -> Identity {
@@ -173,7 +197,7 @@ mod tests {
             ("execution:1", [false, true, true], [false, true, true]),
             ("user:ana", [true, true, true], [false, false, false]),
             ("user:bob", [false, false, false], [false, false, false]),
-            (&room, [false, false, false], [false, false, false]),
+            (&room, [false, true, true], [false, false, false]),
             ("room:lobby", [false, false, false], [false, false, false]),
             ("broadcast", [true, true, true], [false, false, false]),
             ("stentor:events", [false, false, true], [false, false, false]),

@@ -12,6 +12,7 @@ mod publish;
 use serde::Serialize;
 
 pub(in crate::router) use access::forbidden;
+pub(in crate::router) use access::log_of;
 pub(in crate::router) use access::may_hear;
 pub(in crate::router) use access::may_listen;
 pub(in crate::router) use page::{history, history_of, keep, log_page, raw, stored, stored_page};
@@ -33,8 +34,7 @@ use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
 use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
-use crate::store::publication::Publications;
-use crate::store::{Found, Read, Written};
+use crate::store::{Found, Written};
 
 /// What a request about channels waits for.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(super) enum Step {
     /// What the store has of a durable channel.
     Stored { channel: Channel, new: bool, since: Option<Box<Since>> },
     /// The log of a chat, to be subscribed to.
-    Log { chat: Id, since: Option<Box<Since>> },
+    Log { chat: Id, new: bool, since: Option<Box<Since>> },
     /// What a channel remembers.
     History,
     /// A part of what the store has of a durable channel.
@@ -116,8 +116,8 @@ pub(super) fn stand_there(
     new: bool,
     since: Option<Box<Since>>,
 ) -> Outcome {
-    if let Channel::Room(chat) = channel {
-        return read_log(ask, chat, since);
+    if let (Channel::Room(chat), false) = (&channel, new) {
+        return read_log(ask, *chat, new, since);
     }
     if executions::is_one(&channel) {
         return executions::look(ask, channel, new, since);
@@ -143,23 +143,19 @@ pub(super) fn enter(ask: &mut Ask<'_, '_>, channel: &Channel, anew: bool) -> Res
     }
     let added = ask.router.subscriptions.park(channel, id);
     if !known {
-        let session = ask.session_mut()?;
-        session.channels.push(added.number);
-        session.chosen += 1;
+        ask.session_mut()?.choose(channel, added.number);
     }
     Ok(!known)
 }
 
 /// The log of a chat says where it stands, and what was missed.
-fn read_log(ask: &mut Ask<'_, '_>, chat: Id, since: Option<Box<Since>>) -> Outcome {
+fn read_log(ask: &mut Ask<'_, '_>, chat: Id, new: bool, since: Option<Box<Since>>) -> Outcome {
     let known = since.as_ref().filter(|since| *since.epoch == *DURABLE_EPOCH);
-    let read = Read::Log {
-        chat,
-        user: ask.me()?,
-        after: known.map(|since| since.offset),
-        limit: if since.is_some() { ask.router.config.history_page } else { 1 },
-    };
-    ask.read(read, Step::Log { chat, since })
+    let after = known.map(|since| since.offset);
+    let config = &ask.router.config;
+    let limit = if since.is_some() { config.history_page } else { 1 };
+    let read = log_of(&config.policies, &ask.user()?.identity, chat, after, limit);
+    ask.read(read, Step::Log { chat, new, since })
 }
 
 /// The store says where a durable channel stands, and what was missed.
@@ -181,7 +177,15 @@ pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'
         return ask.ok_empty();
     }
     let channel = Channel::from(borrowed(&request.channel)?);
-    if matches!(channel, Channel::Room(_) | Channel::User(_)) {
+    let lasts = match &channel {
+        Channel::Room(_) => {
+            let number = ask.router.subscriptions.number(&channel);
+            !number.is_some_and(|number| ask.session().is_ok_and(|s| s.watches(number)))
+        }
+        Channel::User(_) => true,
+        Channel::Named(_) => false,
+    };
+    if lasts {
         return Err(Fault::new(
             Code::Forbidden,
             "this subscription lasts as long as the user is here",
@@ -204,6 +208,7 @@ pub(super) fn end(
     if let Some(at) = session.channels.iter().position(|known| *known == number) {
         session.channels.swap_remove(at);
         session.chosen = session.chosen.saturating_sub(1);
+        session.unwatch(number);
         router.unsubscribe_all(cx, id, vec![number]);
     }
 }
@@ -215,6 +220,9 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             let Some(heard) = heard.into_iter().next() else {
                 return Err(Fault::new(Code::Internal, "the channel does not answer"));
             };
+            if let Channel::Room(chat) = channel {
+                return read_log(ask, chat, new, since);
+            }
             let (Some(position), true) = (heard.position, heard.page.is_some() == since.is_some())
             else {
                 return read_stored(ask, channel, new, since);
@@ -225,19 +233,21 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
             subscribed(ask, &channel.to_string(), &position, recovered, &page.events, page.more)
         }
         (Step::Stored { channel, new, since }, Event::Found(Found::Publications(found))) => {
-            stored_found(ask, channel, (new, since), &found)
+            page::stored_found(ask, channel, (new, since), &found)
         }
-        (Step::Log { chat, since }, Event::Found(Found::Log { events, top, more })) => {
+        (Step::Log { chat, new, since }, Event::Found(Found::Log { events, top, more })) => {
             let channel = Channel::Room(chat);
             let name = channel.to_string();
             let mut page = Page::default();
             if let Some(since) = &since {
                 page = log_page(ask.cx, &name, &events, more);
                 page.recovered = *since.epoch == *DURABLE_EPOCH && since.offset <= top;
-                // The reader may have overtaken what the home hands out: that would be a repeat.
-                if let Some(number) = ask.router.subscriptions.number(&channel) {
-                    ask.router.subscriptions.told(number, ask.connection, top);
-                }
+            }
+            // The reader may have overtaken what the home hands out: that would be a repeat.
+            if (new || since.is_some())
+                && let Some(number) = ask.router.subscriptions.number(&channel)
+            {
+                ask.router.subscriptions.told(number, ask.connection, top);
             }
             stand(ask, &channel, top);
             let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
@@ -257,37 +267,6 @@ pub(super) fn go_on(ask: &mut Ask<'_, '_>, step: Step, event: Event) -> Outcome 
         }
         (_, event) => Err(unexpected(&event)),
     }
-}
-
-/// Where a durable channel stands, and what was missed, as the store has it.
-fn stored_found(
-    ask: &mut Ask<'_, '_>,
-    channel: Channel,
-    (new, since): (bool, Option<Box<Since>>),
-    found: &Publications,
-) -> Outcome {
-    let name = channel.to_string();
-    let mut page = Page::default();
-    if let Some(since) = &since {
-        page = stored_page(ask.cx, &name, found, Some(since));
-    }
-    let mut top = found.top;
-    if let Some(number) = ask.router.subscriptions.number(&channel) {
-        let (told, id) = (&mut ask.router.subscriptions, ask.connection);
-        if new || since.is_some() {
-            told.told(number, id, top);
-        } else if let Some(until) = told.told_to(number, id) {
-            // It goes on where it is: what is above may be on its way to it.
-            top = until;
-        } else {
-            // Something has been handed out meanwhile, so the home knows.
-            return stand_there(ask, channel, new, since);
-        }
-    }
-    stand(ask, &channel, top);
-    let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
-    let recovered = since.map(|_| page.recovered);
-    subscribed(ask, &name, &position, recovered, &page.events, page.more)
 }
 
 /// A subscription stands: what came before its reply and is above `offset` follows the reply.
@@ -339,6 +318,9 @@ impl Router {
                 return end(self, cx, id, channel);
             }
             Step::Subscribe { channel, .. } | Step::Stored { channel, .. } => channel,
+            Step::Log { chat, new: true, .. } => {
+                return end(self, cx, id, &Channel::Room(*chat));
+            }
             Step::Log { chat, .. } => &Channel::Room(*chat),
             Step::Pattern { namespace, .. } => return self.end_pattern(cx, id, namespace),
             Step::History | Step::LogPage { .. } | Step::StoredPage { .. } | Step::Publish => {

@@ -14,9 +14,9 @@ use crate::hub::channels::Position;
 use crate::message::client;
 use crate::message::fault::{Code, Fault};
 use crate::protocol::frame::Common;
-use crate::router::Router;
 use crate::router::ask::{Ask, Event, Outcome};
 use crate::router::words::{CallRef, Word};
+use crate::router::{Router, bus};
 
 /// What loops say to each other of patterns.
 #[derive(Debug)]
@@ -123,6 +123,7 @@ impl Router {
         match word {
             PatternWord::Listen { call, namespace } => {
                 self.everywhere.listen(&namespace, from);
+                self.bus_interest_in_all(cx, &namespace);
                 let word = PatternWord::Listening { call: call.key };
                 cx.tell(from, Word::Pattern(Box::new(word)));
             }
@@ -136,7 +137,18 @@ impl Router {
                 }
                 self.hear_event(cx, call, Event::Listening(Vec::new()));
             }
-            PatternWord::Unlisten { namespace } => self.everywhere.unlisten(&namespace, from),
+            PatternWord::Unlisten { namespace } => {
+                self.everywhere.unlisten(&namespace, from);
+                self.bus_interest_in_all(cx, &namespace);
+            }
+        }
+    }
+
+    /// What happens on the server is told only while somebody hears it, be it as all of its namespace.
+    fn bus_interest_in_all(&mut self, cx: &mut Context<'_, Self>, namespace: &str) {
+        let events = Channel::Named(bus::CHANNEL.into());
+        if events.namespace() == namespace && self.homes.of_channel(&events) == cx.here {
+            self.bus_interest(cx, &events);
         }
     }
 

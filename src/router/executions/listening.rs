@@ -6,7 +6,8 @@
 //!
 //! Who subscribes gets how it stands in the reply. Law: that and the events behind it have no gap
 //! between them and no repeat: the look goes through the writer, and its end comes to the home of the
-//! channel in the order of the commits, where the loop is noted as listening.
+//! channel in the order of the commits, where the loop is noted as listening. Limit: a durable channel
+//! keeps what was told of an execution that was forgotten; its id is not for another team then.
 
 use std::sync::Arc;
 
@@ -16,14 +17,14 @@ use crate::base::id::{ConnectionId, LoopId};
 use crate::handler::Context;
 use crate::hub::channels::{Page, Position, Since};
 use crate::hub::policy::Right;
-use crate::hub::{Channel, ChannelRef};
+use crate::hub::{AsChannel, Channel, ChannelRef};
 use crate::message::execution::{Execution, is_id};
 use crate::message::fault::Fault;
 use crate::router::ask::{Ask, Event, Outcome, unexpected};
 use crate::router::channels::{
     self, Subscribed, end, forbidden, history_of, raw, stand, stored, stored_page, subscribe_to,
 };
-use crate::router::words::{Looked, Word};
+use crate::router::words::{Begun, Looked, Post, Word};
 use crate::router::{Router, presence};
 use crate::store::execution::{ExecutionRead, ExecutionWrite};
 use crate::store::{Found, Read, Write};
@@ -211,6 +212,42 @@ fn subscribed(
 }
 
 impl Router {
+    /// At the home of an execution's channel: one begins. Another of its id was forgotten, maybe: who
+    /// still listens may be of another team, and what is remembered of it is not for this one.
+    pub(super) fn tell_begun(&mut self, cx: &mut Context<'_, Self>, execution: &Execution) {
+        let channel = super::channel(&execution.execution_id);
+        self.channels.clear(&channel);
+        let listeners: Vec<LoopId> = self.channels.listeners(&channel).collect();
+        for to in listeners {
+            let begun = Begun { channel: channel.clone(), team: Arc::clone(&execution.team_id) };
+            if to == cx.here {
+                self.begun(cx, &begun);
+            } else {
+                cx.tell(to, Word::Post(Box::new(Post::Begun(begun))));
+            }
+        }
+    }
+
+    /// On a loop that listens: who may not hear of it hears no more.
+    pub(in crate::router) fn begun(&mut self, cx: &mut Context<'_, Self>, begun: &Begun) {
+        let Begun { channel, team } = begun;
+        let Some(number) = self.subscriptions.number(channel) else { return };
+        let others: Vec<ConnectionId> = self
+            .subscriptions
+            .receivers(number)
+            .iter()
+            .copied()
+            .filter(|id| {
+                let user = self.sessions.get(*id).and_then(|session| session.user());
+                user.is_some_and(|user| {
+                    let identity = &user.identity;
+                    decides(self, identity, channel.as_channel()) && !may_see(identity, team)
+                })
+            })
+            .collect();
+        others.iter().for_each(|id| end(self, cx, *id, channel));
+    }
+
     /// On the loop of who subscribes: how the execution stands.
     pub(in crate::router) fn looked(
         &mut self,

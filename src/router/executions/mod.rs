@@ -208,8 +208,11 @@ impl Router {
                 cx.tell(call.home, Word::Post(Box::new(Post::Looked(looked))));
                 false
             }
-            ExecutionWritten::Updated { execution, by: sender, .. } => {
+            ExecutionWritten::Updated { execution, by: sender, began, .. } => {
                 self.metrics.executions.add(1);
+                if *began {
+                    self.tell_begun(cx, execution);
+                }
                 let payload = serde_json::to_string(execution).unwrap_or_default();
                 let all = channels(&execution.execution_id, &execution.team_id);
                 for (namespace, name) in all {

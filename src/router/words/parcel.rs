@@ -15,6 +15,8 @@ pub enum Post {
     Inbox(Parcel),
     /// From the home of an execution's channel: this loop listens now, and it stands so.
     Looked(Looked),
+    /// From the home of an execution's channel: it begins, and is of this team.
+    Begun(Begun),
     /// To every loop: for everybody there.
     Broadcast(Broadcast),
 }
@@ -58,4 +60,13 @@ pub struct Looked {
     pub position: Position,
     /// None: nobody has begun it.
     pub execution: Option<Box<Execution>>,
+}
+
+/// An execution that begins, for the loops that listen to its channel.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The channel.
+    pub channel: Channel,
+    /// Whose members may hear it.
+    pub team: std::sync::Arc<str>,
 }

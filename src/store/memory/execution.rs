@@ -56,7 +56,7 @@ impl State {
                 logged.push((channel, publication));
             }
         }
-        Ok(ExecutionWritten::Updated { execution, by: card, logged })
+        Ok(ExecutionWritten::Updated { execution, by: card, began: is_new, logged })
     }
 
     pub(super) fn read_executions(&self, read: &ExecutionRead) -> Found {

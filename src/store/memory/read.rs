@@ -54,6 +54,10 @@ impl State {
                 let (room, _) = self.seat(*chat, user)?;
                 room.log_page(*after, *limit as usize)
             }
+            Read::AnyLog { chat, after, limit } => {
+                let room = self.chats.get(chat).ok_or(Refusal::NoChat)?;
+                room.log_page(*after, *limit as usize)
+            }
             Read::Inbox(read) => self.read_inbox(read),
             Read::Execution(read) => self.read_executions(read),
             Read::Sync { user, teams, since_ms, limit } => {

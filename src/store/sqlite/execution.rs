@@ -71,7 +71,12 @@ impl Batch<'_> {
         let is_new = before.is_none();
         let execution = update.apply(before, self.stamp)?;
         if failpoint::planted(Plant::EndNotStored) && execution.status.is_final() {
-            return Ok(ExecutionWritten::Updated { execution, by: card, logged: Vec::new() });
+            return Ok(ExecutionWritten::Updated {
+                execution,
+                by: card,
+                began: is_new,
+                logged: Vec::new(),
+            });
         }
         self.execute(
             SET,
@@ -97,7 +102,7 @@ impl Batch<'_> {
                 logged.push((channel, publication));
             }
         }
-        Ok(ExecutionWritten::Updated { execution, by: card, logged })
+        Ok(ExecutionWritten::Updated { execution, by: card, began: is_new, logged })
     }
 
     /// What finished first goes when a team has too many.

@@ -64,11 +64,14 @@ impl SqliteReader {
             }
             Read::Log { chat, user, after, limit } => {
                 let seat = self.seat(*chat, user)?;
-                let top = seat.last_offset;
-                let from = after.unwrap_or_else(|| top.saturating_sub(u64::from(*limit)));
-                let events = log::log_page(&self.conn, seat.chat, from, *limit)?;
-                let end = from.saturating_add(u64::from(*limit));
-                Found::Log { events, top, more: end < top }
+                self.log((seat.chat, seat.last_offset), *after, *limit)?
+            }
+            Read::AnyLog { chat, after, limit } => {
+                const SQL: &str = "SELECT c.key, n.last_offset \
+                    FROM chats c CROSS JOIN counters n ON n.chat = c.key WHERE c.id = ?1";
+                let found = |row: &Row<'_>| Ok((row.get(0)?, rows::count(row, 1)?));
+                let known = self.conn.prepare_cached(SQL)?.query_row([blob(*chat)], found);
+                self.log(known.optional()?.ok_or(Refusal::NoChat)?, *after, *limit)?
             }
             Read::Inbox(read) => inbox::find(&self.conn, read)?,
             Read::Execution(read) => execution::read(&self.conn, read)?,
@@ -85,6 +88,19 @@ impl SqliteReader {
 
     fn seat(&self, chat: Id, user: &UserId) -> Result<Seat, Failure> {
         Ok(rows::seat(&self.conn, chat, user)?.ok_or(Refusal::NoChat)?)
+    }
+
+    /// A page of the log of a chat, given by its key and its newest offset.
+    fn log(
+        &self,
+        (chat, top): (i64, u64),
+        after: Option<u64>,
+        limit: u32,
+    ) -> rusqlite::Result<Found> {
+        let from = after.unwrap_or_else(|| top.saturating_sub(u64::from(limit)));
+        let events = log::log_page(&self.conn, chat, from, limit)?;
+        let end = from.saturating_add(u64::from(limit));
+        Ok(Found::Log { events, top, more: end < top })
     }
 
     fn credentials(&self, which: Credentials, key: &str) -> rusqlite::Result<Found> {

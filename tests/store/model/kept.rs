@@ -66,14 +66,14 @@ pub(super) fn execution_writes() -> impl Strategy<Value = Write> {
     let parts = (ids, name(&["ops", "dev"]), progress, metadata(), prop::bool::ANY);
     let write = (users(), parts, prop::sample::select(&Status::ALL[..])).prop_map(
         |(by, (id, team, progress, result, durable), status)| {
-            let log = durable.then(|| (Arc::from("log:a"), Keep::default()));
+            let log = durable.then(|| (Arc::from("log:e"), Keep::default()));
             let (current_step, error) = (None, None);
             let update = Update { id, team, status, progress, current_step, result, error };
             ExecutionWrite::Update { by, update, per_team: 2, log: log.into_iter().collect() }
         },
     );
     let look = name(&["x", "y", "z"])
-        .prop_map(|id| ExecutionWrite::Look { id, log: Some("log:a".into()) });
+        .prop_map(|id| ExecutionWrite::Look { id, log: Some("log:e".into()) });
     prop_oneof![4 => write, 1 => look].prop_map(Write::Execution)
 }
 
