@@ -59,6 +59,9 @@ const TARGETS: &[Row] = &[
     ("ws_message", &[ws_message], 20),
 ];
 
+/// What writes the seeds that are the examples of verbs.
+const COMMAND: &str = "STENTOR_WRITE_DOCS=1 cargo test --test fuzz_seeds";
+
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
 }
@@ -173,6 +176,12 @@ fn first_refusal(mut text: &str) -> Option<Code> {
 #[test]
 fn json_is_judged_as_its_name_says() {
     let folder = fuzz().join("seeds/json_message");
+    if std::env::var_os("STENTOR_WRITE_DOCS").is_some() {
+        for verb in Verb::ALL {
+            let seed = folder.join(format!("verb_{}.json", verb.word()));
+            fs::write(seed, verb.example()).unwrap();
+        }
+    }
     let seeds = names(&folder);
     for file in &seeds {
         let name = file.trim_end_matches(".json");
@@ -189,7 +198,7 @@ fn json_is_judged_as_its_name_says() {
     }
     for verb in Verb::ALL {
         let name = format!("verb_{}.json", verb.word());
-        assert!(seeds.contains(&name), "add fuzz/seeds/json_message/{name}: {}", verb.example());
+        assert!(seeds.contains(&name), "{name} is not there: {COMMAND}");
     }
     for sort in ["y_", "n_", "i_"] {
         assert!(seeds.iter().filter(|name| name.starts_with(sort)).count() >= 10, "{sort}");

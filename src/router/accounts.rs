@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::ask::{Ask, Event, Outcome, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, unexpected};
 use super::words::{PasswordTask, Revoked, Word};
 use super::{Router, arrival, resume, revoked, tokens};
 use crate::auth::{Claims, Role, names, no_teams, refresh};
@@ -15,6 +15,12 @@ use crate::message::client;
 use crate::message::fault::{Code, Fault};
 use crate::message::record::{ClientInfo, Profile};
 use crate::store::{Found, NewSession, Read, Write, Written};
+
+answers! { ask, request:
+    Register<'a> => register(ask, request),
+    Login<'a> => login(ask, request),
+    ChangePassword<'a> => change_password(ask, request),
+}
 
 /// Where a request with a password stands.
 #[derive(Debug)]

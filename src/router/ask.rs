@@ -36,6 +36,28 @@ pub(super) enum Answer {
 /// What a handler gives: an answer, or why not.
 pub(super) type Outcome = Result<Answer, Fault>;
 
+/// Which verbs a topic answers, and by what. A row of the catalogue that no topic answers does not
+/// compile.
+macro_rules! answers {
+    ($ask:ident, $request:ident: $($verb:ident $(<$lt:lifetime>)? => $outcome:expr,)+) => { $(
+        impl $(<$lt>)? $crate::message::client::Answers<
+            $crate::message::client::$verb $(<$lt>)?,
+            $crate::router::ask::Outcome,
+        > for $crate::router::ask::Ask<'_, '_> {
+            #[inline]
+            fn answer(
+                &mut self,
+                $request: &$crate::message::client::$verb $(<$lt>)?,
+            ) -> $crate::router::ask::Outcome {
+                // Not every verb has parameters.
+                let ($ask, _) = (self, $request);
+                $outcome
+            }
+        }
+    )+ };
+}
+pub(super) use answers;
+
 /// What a waiting request may hear.
 #[derive(Debug)]
 pub(super) enum Event {

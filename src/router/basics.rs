@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::ask::{Answer, Ask, Event, Outcome, limit, unexpected};
+use super::ask::{Answer, Ask, Event, Outcome, answers, limit, unexpected};
 use super::words::Word;
 use crate::base::id::{Id, UserId};
 use crate::base::time::Timestamp;
@@ -12,6 +12,14 @@ use crate::message::client::{self, Access, Presence, Verb};
 use crate::message::fault::{Code, Fault};
 use crate::message::record::Profile;
 use crate::store::{Found, Read};
+
+answers! { ask, request:
+    Whoami => whoami(ask),
+    SearchUsers<'a> => search_users(ask, request),
+    Ping => ask.ok_empty(),
+    Heartbeat => heartbeat(ask),
+    Help<'a> => help(ask, request),
+}
 
 /// Where a request stands that waits.
 #[derive(Debug)]

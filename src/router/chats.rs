@@ -5,13 +5,26 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::accounts::bad_name;
-use super::ask::{Ask, Event, Outcome, id, limit, unexpected, user_id};
+use super::ask::{Ask, Event, Outcome, answers, id, limit, unexpected, user_id};
 use crate::auth::names;
 use crate::base::id::{Id, UserId};
 use crate::message::client;
 use crate::message::fault::Fault;
 use crate::message::record::{ChatView, Raw, RoomListing};
 use crate::store::{Found, Read, Write, Written};
+
+answers! { ask, request:
+    CreateDm<'a> => create_dm(ask, request),
+    CreateGroup<'a> => create_group(ask, request),
+    CreateRoom<'a> => create_room(ask, request),
+    ListRooms<'a> => list_rooms(ask, request),
+    JoinRoom<'a> => join_room(ask, request),
+    LeaveRoom<'a> => leave_room(ask, request),
+    AddMembers<'a> => add_members(ask, request),
+    RemoveMember<'a> => remove_member(ask, request),
+    UpdateChat<'a> => update_chat(ask, request),
+    GetUserChats => get_user_chats(ask),
+}
 
 /// What a request about chats waits for.
 #[derive(Debug)]

@@ -5,15 +5,11 @@ use std::borrow::Cow;
 use super::ask::{Answer, Ask, Outcome};
 use super::config::{BAD_IN_A_ROW_MAX, UNANSWERED_MAX};
 use super::slots::{FREE, Lane, Waiting};
-use super::{
-    After, Echo, Router, accounts, admin, basics, calls, channels, chats, executions, messages,
-    notifications, presence, sending, sync, tokens,
-};
+use super::{After, Echo, Router};
 use crate::base::id::ConnectionId;
 use crate::codec::json::{self, Decoded, Refused};
 use crate::codec::protobuf::Message;
 use crate::handler::{Close, Context, Segment, Tag};
-use crate::message::client::Request;
 use crate::message::close::BAD_REQUESTS;
 use crate::message::fault::{Code, Fault};
 use crate::protocol::websocket::Opcode;
@@ -124,7 +120,7 @@ impl Router {
                 self.metrics.requests.add_at(super::metrics::VerbLabel::of(verb), 1);
                 let request_id = request_id.map(|id| id.as_json());
                 let mut ask = Ask { router: self, cx, connection: id, slot, verb, request_id };
-                let outcome = ask.may().and_then(|()| handle(&mut ask, request));
+                let outcome = ask.may().and_then(|()| request.answered_by(&mut ask));
                 self.conclude(cx, id, slot, verb.word(), request_id, outcome);
             }
         }
@@ -256,69 +252,6 @@ impl Router {
         if let Some(close) = self.sessions.get(id).and_then(|session| session.closing().cloned()) {
             cx.close(id, close);
         }
-    }
-}
-
-/// Every verb has its handler; a row of the catalogue without one does not compile.
-fn handle(ask: &mut Ask<'_, '_>, request: Request<'_>) -> Outcome {
-    match request {
-        Request::Register(request) => accounts::register(ask, &request),
-        Request::Login(request) => accounts::login(ask, &request),
-        Request::ChangePassword(request) => accounts::change_password(ask, &request),
-        Request::Auth(request) => tokens::auth(ask, &request),
-        Request::Refresh(request) => tokens::refresh(ask, &request),
-        Request::Logout(request) => tokens::logout(ask, &request),
-        Request::Sessions(_) => tokens::sessions(ask),
-        Request::RevokeSession(request) => tokens::revoke_session(ask, &request),
-        Request::Whoami(_) => basics::whoami(ask),
-        Request::SearchUsers(request) => basics::search_users(ask, &request),
-        Request::Ping(_) => ask.ok_empty(),
-        Request::Heartbeat(_) => basics::heartbeat(ask),
-        Request::Help(request) => basics::help(ask, &request),
-        Request::CreateDm(request) => chats::create_dm(ask, &request),
-        Request::CreateGroup(request) => chats::create_group(ask, &request),
-        Request::CreateRoom(request) => chats::create_room(ask, &request),
-        Request::ListRooms(request) => chats::list_rooms(ask, &request),
-        Request::JoinRoom(request) => chats::join_room(ask, &request),
-        Request::LeaveRoom(request) => chats::leave_room(ask, &request),
-        Request::AddMembers(request) => chats::add_members(ask, &request),
-        Request::RemoveMember(request) => chats::remove_member(ask, &request),
-        Request::UpdateChat(request) => chats::update_chat(ask, &request),
-        Request::GetUserChats(_) => chats::get_user_chats(ask),
-        Request::GetMessages(request) => messages::get_messages(ask, &request),
-        Request::Message(request) => messages::message(ask, &request),
-        Request::EditMessage(request) => messages::edit_message(ask, &request),
-        Request::DeleteMessage(request) => messages::delete_message(ask, &request),
-        Request::MarkRead(request) => messages::mark_read(ask, &request),
-        Request::SearchMessages(request) => messages::search_messages(ask, &request),
-        Request::Typing(request) => messages::typing(ask, &request),
-        Request::Subscribe(request) => channels::subscribe(ask, &request),
-        Request::Unsubscribe(request) => channels::unsubscribe(ask, &request),
-        Request::Publish(request) => channels::publish(ask, &request),
-        Request::GetPresence(request) => presence::get_presence(ask, &request),
-        Request::SetStatus(request) => presence::set_status(ask, &request),
-        Request::EventAck(request) => sending::event_ack(ask, &request),
-        Request::Broadcast(request) => sending::broadcast(ask, &request),
-        Request::Send(request) => sending::send(ask, &request),
-        Request::CreateNotification(request) => notifications::create_notification(ask, &request),
-        Request::GetNotifications(request) => notifications::get_notifications(ask, &request),
-        Request::MarkAsRead(request) => notifications::mark_as_read(ask, &request),
-        Request::MarkAllAsRead(_) => notifications::mark_all_as_read(ask),
-        Request::Sync(request) => sync::sync(ask, &request),
-        Request::UpdateExecution(request) => executions::update_execution(ask, &request),
-        Request::GetExecution(request) => executions::get_execution(ask, &request),
-        Request::ListExecutions(request) => executions::list_executions(ask, &request),
-        Request::History(request) => channels::history(ask, &request),
-        Request::UiAction(request) => calls::ui_action(ask, &request),
-        Request::DataRequest(request) => calls::data_request(ask, &request),
-        Request::Command(request) => calls::command(ask, &request),
-        Request::Serve(request) => calls::serve(ask, &request),
-        Request::Stats(_) => admin::stats(ask),
-        Request::Connections(request) => admin::connections(ask, &request),
-        Request::Kick(request) => admin::kick(ask, &request),
-        Request::RevokeUser(request) => admin::revoke_user(ask, &request),
-        Request::SetRole(request) => admin::set_role(ask, &request),
-        Request::CallResult(request) => calls::call_result(ask, &request),
     }
 }
 

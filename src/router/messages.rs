@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::ask::{Ask, Event, Outcome, id, limit, not_found, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, id, limit, not_found, unexpected};
 use super::chats;
 use super::words::{Delivery, Word};
 use crate::base::id::{Id, UserId};
@@ -17,6 +17,16 @@ use crate::message::{client, server};
 use crate::protocol::websocket::Opcode;
 use crate::store::search::{NoQuery, QUERY_BYTES_MAX, Query};
 use crate::store::{Found, NewMessage, Read, Target, Write, Written};
+
+answers! { ask, request:
+    GetMessages<'a> => get_messages(ask, request),
+    Message<'a> => message(ask, request),
+    EditMessage<'a> => edit_message(ask, request),
+    DeleteMessage<'a> => delete_message(ask, request),
+    MarkRead<'a> => mark_read(ask, request),
+    SearchMessages<'a> => search_messages(ask, request),
+    Typing<'a> => typing(ask, request),
+}
 
 /// What a request about messages waits for.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::ask::{Ask, Event, Outcome, id, limit, unexpected, user_id};
+use super::ask::{Ask, Event, Outcome, answers, id, limit, unexpected, user_id};
 use super::dispatch::too_long;
 use crate::base::id::Id;
 use crate::message::client;
@@ -17,6 +17,13 @@ use crate::message::json::Json;
 use crate::message::record::Raw;
 use crate::store::inbox::{InboxFound, InboxRead, InboxWrite, InboxWritten};
 use crate::store::{Found, Read, Write, Written};
+
+answers! { ask, request:
+    CreateNotification<'a> => create_notification(ask, request),
+    GetNotifications<'a> => get_notifications(ask, request),
+    MarkAsRead<'a> => mark_as_read(ask, request),
+    MarkAllAsRead => mark_all_as_read(ask),
+}
 
 /// What a request about notifications waits for.
 #[derive(Debug)]

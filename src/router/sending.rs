@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ask::{Ask, Event, Outcome, not_found, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, not_found, unexpected};
 use super::words::{Broadcast, Post, Word};
 use super::{Router, chats};
 use crate::base::id::{Address, ConnectionId, UserId};
@@ -17,6 +17,12 @@ use crate::message::{client, server};
 use crate::protocol::websocket::Opcode;
 use crate::store::inbox::{Cursor, InboxWrite, InboxWritten};
 use crate::store::{Write, Written};
+
+answers! { ask, request:
+    EventAck<'a> => event_ack(ask, request),
+    Broadcast<'a> => broadcast(ask, request),
+    Send<'a> => send(ask, request),
+}
 
 /// What such a request waits for.
 #[derive(Debug)]

@@ -1,10 +1,14 @@
 //! `sync`: what a user missed since a time.
 
-use super::ask::{Ask, Event, Outcome, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, unexpected};
 use crate::base::time::Timestamp;
 use crate::message::client;
 use crate::message::fault::Fault;
 use crate::store::{Found, Read};
+
+answers! { ask, request:
+    Sync<'a> => sync(ask, request),
+}
 
 /// It waits for what was missed.
 #[derive(Debug)]

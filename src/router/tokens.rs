@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::ask::{Ask, Event, Outcome, id, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, id, unexpected};
 use super::revoked::cut;
 use super::session::Stranger;
 use super::words::{Revoked, Word};
@@ -18,6 +18,14 @@ use crate::message::close::{OVERLOADED, TOKEN_EXPIRED, TOKEN_INVALID};
 use crate::message::fault::{Code, Fault};
 use crate::message::record::{Profile, Session};
 use crate::store::{Found, Read, Write, Written};
+
+answers! { ask, request:
+    Auth<'a> => auth(ask, request),
+    Refresh<'a> => refresh(ask, request),
+    Logout => logout(ask, request),
+    Sessions => sessions(ask),
+    RevokeSession<'a> => revoke_session(ask, request),
+}
 
 /// Where a request with a token stands.
 #[derive(Debug)]

@@ -253,6 +253,15 @@ macro_rules! verbs {
                 match self { $( Self::$name(_) => Verb::$name, )* }
             }
 
+            /// Has it answered by whoever answers requests of every verb.
+            #[inline]
+            pub fn answered_by<A, O>(&self, by: &mut A) -> O
+            where
+                $( A: Answers<$name $(<$lt>)?, O>, )*
+            {
+                match self { $( Self::$name(request) => by.answer(request), )* }
+            }
+
             /// Reads the parameters of `verb` from the JSON object `text`, which was scanned before.
             ///
             /// # Errors

@@ -18,6 +18,16 @@ pub(crate) use members::read as read_object;
 pub use rows::*;
 pub use value::{ClientInfo, Enveloped, Implicit, ImplicitJson, Position, Secret, Text, Texts};
 
+/// Who answers requests of the kind `R`, with an outcome `O`.
+#[diagnostic::on_unimplemented(
+    message = "nobody answers the verb `{R}`",
+    note = "it wants a line in `answers!` of its topic in `src/router/`"
+)]
+pub trait Answers<R, O> {
+    /// Answers one.
+    fn answer(&mut self, request: &R) -> O;
+}
+
 /// Who may ask a verb (SPEC §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::ask::{Answer, Ask, Event, Outcome, id, limit, not_found, unexpected, user_id};
+use super::ask::{Answer, Ask, Event, Outcome, answers, id, limit, not_found, unexpected, user_id};
 use super::words::{Revoked, Word};
 use super::{Router, revoked};
 use crate::auth::Role;
@@ -22,6 +22,14 @@ use crate::message::fault::Fault;
 use crate::router::words::CallRef;
 use crate::store::{Write, Written};
 use words::{AdminWord, LoopStats, Question, Record, Target, Told};
+
+answers! { ask, request:
+    Stats => stats(ask),
+    Connections<'a> => connections(ask, request),
+    Kick<'a> => kick(ask, request),
+    RevokeUser<'a> => revoke_user(ask, request),
+    SetRole<'a> => set_role(ask, request),
+}
 
 /// Connections of a page unless said.
 const PAGE: u32 = 50;

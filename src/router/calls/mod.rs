@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::Router;
 use super::ask::{
-    Answer as Reply, Ask, Event, Outcome, id, not_authenticated, not_found, unexpected,
+    Answer as Reply, Ask, Event, Outcome, answers, id, not_authenticated, not_found, unexpected,
 };
 use super::slots::FREE;
 use super::words::{CallRef, Word};
@@ -39,6 +39,14 @@ use crate::protocol::websocket::Opcode;
 pub use config::Calls;
 pub use metrics::Metrics;
 use words::{Answer, CallWord, Caller, Calling, Verdict};
+
+answers! { ask, request:
+    UiAction<'a> => ui_action(ask, request),
+    DataRequest<'a> => data_request(ask, request),
+    Command<'a> => command(ask, request),
+    Serve<'a> => serve(ask, request),
+    CallResult<'a> => call_result(ask, request),
+}
 
 /// How much longer than a call may take its loop waits to be told how it ended.
 const SLACK: Duration = Duration::from_secs(5);

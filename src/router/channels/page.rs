@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::access::{log_of, may_listen};
 use super::publish::{Said, encode_said};
-use super::{Step, borrowed, since, stand, stand_there, subscribed};
+use super::{Step, borrowed, since};
 use crate::handler::Context;
 use crate::hub::Channel;
 use crate::hub::channels::{DURABLE_EPOCH, PAGE_BYTES_MAX, Page, Position, Since};
@@ -136,37 +136,6 @@ pub(in crate::router) fn stored_page(
     let mut page = Page { events, recovered, more: found.more };
     page.shorten(PAGE_BYTES_MAX);
     page
-}
-
-/// Where a durable channel stands, and what was missed, as the store has it.
-pub(super) fn stored_found(
-    ask: &mut Ask<'_, '_>,
-    channel: Channel,
-    (new, since): (bool, Option<Box<Since>>),
-    found: &Publications,
-) -> Outcome {
-    let name = channel.to_string();
-    let mut page = Page::default();
-    if let Some(since) = &since {
-        page = stored_page(ask.cx, &name, found, Some(since));
-    }
-    let mut top = found.top;
-    if let Some(number) = ask.router.subscriptions.number(&channel) {
-        let (told, id) = (&mut ask.router.subscriptions, ask.connection);
-        if new || since.is_some() {
-            told.told(number, id, top);
-        } else if let Some(until) = told.told_to(number, id) {
-            // It goes on where it is: what is above may be on its way to it.
-            top = until;
-        } else {
-            // Something has been handed out meanwhile, so the home knows.
-            return stand_there(ask, channel, new, since);
-        }
-    }
-    stand(ask, &channel, top);
-    let position = Position { offset: top, epoch: DURABLE_EPOCH.into() };
-    let recovered = since.map(|_| page.recovered);
-    subscribed(ask, &name, &position, recovered, &page.events, page.more)
 }
 
 /// A publication as the store has it.

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub(super) use listening::{Then, ask_first, asks, decides, is_of, is_one, look, sees_less};
 
 use super::Router;
-use super::ask::{Ask, Event, Outcome, gone, not_found, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, gone, not_found, unexpected};
 use super::channels::keep;
 use super::dispatch::too_long;
 use super::words::{CallRef, Looked, Post, Publication, Word};
@@ -27,6 +27,12 @@ use crate::message::fault::{Code, Fault};
 use crate::message::record::Raw;
 use crate::store::execution::{ExecutionRead, ExecutionWrite, ExecutionWritten, Update};
 use crate::store::{Found, Read, Write, Written};
+
+answers! { ask, request:
+    UpdateExecution<'a> => update_execution(ask, request),
+    GetExecution<'a> => get_execution(ask, request),
+    ListExecutions<'a> => list_executions(ask, request),
+}
 
 /// What a request about executions waits for.
 #[derive(Debug)]

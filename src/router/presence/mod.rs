@@ -9,15 +9,13 @@ pub(super) mod words;
 
 use std::sync::Arc;
 
-use super::ask::{Ask, Event, Outcome, unexpected};
+use super::ask::{Ask, Event, Outcome, answers, unexpected};
 use super::channels::{self, borrowed, may_listen};
 use super::session::Who;
 use super::words::Word;
 use super::{Router, Timer, executions};
 use crate::base::arena::Key;
 use crate::base::id::{Address, ConnectionId, LoopId, UserId};
-use crate::base::time::Timestamp;
-use crate::codec::json;
 use crate::handler::{Context, Tag};
 use crate::hub::Channel;
 use crate::hub::attendance::News;
@@ -28,10 +26,12 @@ use crate::message::client;
 use crate::message::fault::{Code, Fault};
 use crate::message::presence::{Counted, Standing, Status};
 use crate::message::record::UserCard;
-use crate::message::server;
-use crate::protocol::frame::Frame;
-use crate::protocol::websocket::Opcode;
-use words::{Attendance, Telling, Visit};
+use words::{Attendance, Telling, Visit, encode};
+
+answers! { ask, request:
+    GetPresence<'a> => get_presence(ask, request),
+    SetStatus<'a> => set_status(ask, request),
+}
 
 /// The longest note in bytes.
 const NOTE_BYTES_MAX: usize = 256;
@@ -377,24 +377,4 @@ impl Router {
             cx.broadcast(&receivers, None, frame, tag);
         }
     }
-}
-
-fn encode(
-    cx: &mut Context<'_, Router>,
-    channel: &Channel,
-    payload: &impl serde::Serialize,
-) -> Frame {
-    let name = channel.to_string();
-    let event = json::Event {
-        word: server::PRESENCE,
-        channel: Some(&name),
-        timestamp: Some(Timestamp(cx.now.unix_ms)),
-        ..json::Event::default()
-    };
-    let mut draft = cx.draft();
-    json::event(draft.payload(), &event, payload);
-    let own = draft.finish(Opcode::Text);
-    let frame = own.share();
-    cx.recycle(own);
-    frame
 }

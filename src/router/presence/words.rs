@@ -2,10 +2,16 @@
 
 use crate::base::arena::Key;
 use crate::base::id::{Address, UserId};
+use crate::base::time::Timestamp;
+use crate::codec::json;
+use crate::handler::Context;
 use crate::hub::Channel;
 use crate::message::presence::{Standing, WhoIsThere};
 use crate::message::record::UserCard;
+use crate::message::server;
 use crate::protocol::frame::Frame;
+use crate::protocol::websocket::Opcode;
+use crate::router::Router;
 use crate::router::words::CallRef;
 
 /// A subscription that has begun or ended.
@@ -85,4 +91,25 @@ pub enum Attendance {
         /// Who waits.
         call: Key,
     },
+}
+
+/// The event by which a channel tells who is there.
+pub(super) fn encode(
+    cx: &mut Context<'_, Router>,
+    channel: &Channel,
+    payload: &impl serde::Serialize,
+) -> Frame {
+    let name = channel.to_string();
+    let event = json::Event {
+        word: server::PRESENCE,
+        channel: Some(&name),
+        timestamp: Some(Timestamp(cx.now.unix_ms)),
+        ..json::Event::default()
+    };
+    let mut draft = cx.draft();
+    json::event(draft.payload(), &event, payload);
+    let own = draft.finish(Opcode::Text);
+    let frame = own.share();
+    cx.recycle(own);
+    frame
 }

@@ -114,7 +114,7 @@ class Client:
         is_uuid7(self.hello["connection_id"])
         return self
 
-    async def say(self, verb, **parameters):
+    async def say(self, verb, /, **parameters):
         """Sends a request; gives its id. `request_id=None` is without one."""
         request_id = parameters.pop("request_id", ...)
         if request_id is ...:
@@ -131,18 +131,18 @@ class Client:
                 self.events.append(said)
         return self.replies.pop(request_id)
 
-    async def ask(self, verb, **parameters):
+    async def ask(self, verb, /, **parameters):
         said = await self.reply(await self.say(verb, **parameters))
         equal(said["type"], verb, said)
         return said
 
-    async def ok(self, verb, **parameters):
+    async def ok(self, verb, /, **parameters):
         """Asks for what must be granted; gives its data."""
         said = await self.ask(verb, **parameters)
         equal(said["status"], "ok", said)
         return said["data"]
 
-    async def refused(self, verb, code, **parameters):
+    async def refused(self, verb, code, /, **parameters):
         """Asks for what must be refused with this code; gives the reply."""
         said = await self.ask(verb, **parameters)
         equal(said.get("code"), code, said)

@@ -69,6 +69,9 @@ async def rooms(stage):
     gone = {"id": message["id"], "chat_id": room["id"], "seq": 1}
     for client in (desk, phone):
         await client.event("message:deleted", offset=6, payload=gone)
+    found = await phone.ok("search_messages", query="re", chat_id=room["id"])
+    equal(found["messages"], [answer["message"]])
+    equal((await eve.ok("search_messages", query="re"))["messages"], [])
     page = (await phone.ok("get_messages", chat_id=room["id"]))["messages"]
     equal([(one["seq"], one["content"]) for one in page], [(1, ""), (2, "re")])
 
@@ -96,12 +99,14 @@ async def rooms(stage):
 
 
 async def channels(stage):
-    """`broadcast`, `user:{id}`, `room:{id}`; and for services all rooms at once."""
+    """`broadcast`, `user:{id}`, `room:{id}`; and for services all rooms and all users at once."""
     svc, = await stage.users("relay", role="service")
     uma, vic = await stage.users("uma", "vic")
-    await uma.refused("subscribe", "forbidden", channel="room:*")
-    data = await svc.ok("subscribe", channel="room:*")
-    equal((data["channel"], data["events"], data["more"]), ("room:*", [], False))
+    watcher, = await stage.users("watcher", role="service")
+    for client, pattern in ((svc, "room:*"), (watcher, "user:*")):
+        await uma.refused("subscribe", "forbidden", channel=pattern)
+        data = await client.ok("subscribe", channel=pattern)
+        equal((data["channel"], data["events"], data["more"]), (pattern, [], False))
     room = (await uma.ok("create_room", name="live", visibility="public"))["chat"]["id"]
     channel = f"room:{room}"
     await vic.ok("join_room", room_id=room)
@@ -118,6 +123,8 @@ async def channels(stage):
         await client.event("deploy", channel="broadcast", payload={"v": 2})
     await svc.ok("send", user_ids=["uma"], event="toast", payload={"n": 1})
     toast = await uma.event("toast", channel="user:uma", offset=1, epoch="1")
+    await watcher.event("deploy", channel="broadcast")
+    equal(await watcher.event("toast"), toast)
     # What a room and an inbox keep can be read again, in order, from where one was.
     data = await vic.ok("subscribe", channel=channel, since={"offset": 1, "epoch": "1"})
     equal((data["offset"], data["recovered"], data["more"]), (3, True, False))
@@ -127,8 +134,8 @@ async def channels(stage):
     equal(data, {"events": [toast], "offset": 1, "epoch": "1", "more": False})
     for channel in ("user:uma", "broadcast", f"room:{room}"):
         await vic.refused("publish", "forbidden", channel=channel, payload=1)
-    await svc.nothing()
-    await vic.nothing()
+    for client in (svc, vic, watcher):
+        await client.nothing()
 
 
 async def sizes(stage):

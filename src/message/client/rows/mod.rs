@@ -33,7 +33,7 @@ use serde::Deserialize;
 use super::value::{
     ClientInfo, Enveloped, Implicit, ImplicitJson, Position, Secret, Text, Texts, Value,
 };
-use super::{Access, Kind, Order, Parameter, Presence, Rate, members, refusal};
+use super::{Access, Answers, Kind, Order, Parameter, Presence, Rate, members, refusal};
 use crate::message::fault::Fault;
 use crate::message::json::{Json, JsonCheck, Payload};
 use crate::message::record::Visibility;
