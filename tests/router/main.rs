@@ -13,6 +13,7 @@ mod names;
 #[path = "../simulation/parts.rs"]
 mod parts;
 mod raced;
+mod renewed;
 mod script;
 
 use std::fs;

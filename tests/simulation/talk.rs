@@ -66,7 +66,9 @@ impl World {
         // Who was told to wait before logging in may wait longer than a stranger is suffered.
         let late = code == 4103 && self.clients[c].period.is_none();
         let ours = late || self.clients[c].leaving && code == 1000;
-        let faults = [(OVERLOADED, Fault::Descriptors), (DRAIN, Fault::Drain)];
+        // Without a reader nobody can say what is in an inbox.
+        let busy = (OVERLOADED, Fault::Overload);
+        let faults = [(OVERLOADED, Fault::Descriptors), busy, (DRAIN, Fault::Drain)];
         let caused = faults.iter().any(|(by, fault)| code == *by && self.plan.rates.of(*fault) > 0);
         self.clients[c].closed = Some(code);
         self.model.checked(Law::Closes);
