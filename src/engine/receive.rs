@@ -256,6 +256,9 @@ impl<H: Handler> Engine<H> {
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.stage == Stage::Open {
+            if self.run.has(id) {
+                self.end_run(out);
+            }
             self.drop_behind_hole(id);
             self.queue_close_frame(id, code, "", out);
         }
