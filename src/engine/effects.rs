@@ -310,6 +310,8 @@ impl<H: Handler> Engine<H> {
         if found.stage != Stage::Open {
             return;
         }
+        self.drop_behind_hole(id);
+        let Some(found) = self.connections.get(id) else { return };
         let Some(door) = found.transport.door() else { return self.finish(now, id) };
         self.call(now, |handler, cx| handler.closing(cx, id, door, &close));
         self.carry_out(now, None, out);
@@ -355,6 +357,7 @@ impl<H: Handler> Engine<H> {
 
     /// Sends what is queued, then ends the connection.
     pub(super) fn finish(&mut self, now: Now, id: ConnectionId) {
+        self.drop_behind_hole(id);
         if let Some(found) = self.connections.get_mut(id)
             && matches!(found.stage, Stage::Open | Stage::Closing)
         {

@@ -256,6 +256,7 @@ impl<H: Handler> Engine<H> {
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.stage == Stage::Open {
+            self.drop_behind_hole(id);
             self.queue_close_frame(id, code, "", out);
         }
         self.finish(now, id);

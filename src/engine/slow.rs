@@ -85,15 +85,31 @@ impl<H: Handler> Engine<H> {
         // What is gathered goes the way of what is queued: behind a hole nothing may follow but the
         // Close frame.
         self.end_run(out);
-        let found = self.connections.get_mut(id).filter(|found| found.stage == Stage::Open);
-        let Some(found) = found else { return };
+        self.slow.retain(|slow| *slow != id);
+        if self.connections.get(id).is_some_and(|found| found.stage == Stage::Open) {
+            self.give_up_queue(id);
+            self.close(now, id, Close::new(SLOW_CONSUMER, "slow consumer"), out);
+        }
+    }
+
+    /// A connection with a hole in its queue ends for another reason before it is parted with for the
+    /// hole: what was queued behind that is not sent either.
+    pub(super) fn drop_behind_hole(&mut self, id: ConnectionId) {
+        let before = self.slow.len();
+        self.slow.retain(|slow| *slow != id);
+        if self.slow.len() < before {
+            self.give_up_queue(id);
+        }
+    }
+
+    fn give_up_queue(&mut self, id: ConnectionId) {
+        let Some(found) = self.connections.get_mut(id) else { return };
         self.metrics.slow_consumers.add(1);
         let before = found.outbox.bytes();
         found.outbox.clear();
         found.forgive();
         found.set_awaited(None);
         self.metrics.queued_bytes.add(found.outbox.bytes() as i64 - before as i64);
-        self.close(now, id, Close::new(SLOW_CONSUMER, "slow consumer"), out);
     }
 
     /// The queue was over its soft limit for so long that only that is room from now on.

@@ -52,7 +52,8 @@ impl Query {
     }
 
     /// The words, each once.
-    pub(super) fn words(&self) -> &[Box<str>] {
+    #[must_use]
+    pub fn words(&self) -> &[Box<str>] {
         &self.0
     }
 

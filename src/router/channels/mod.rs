@@ -5,11 +5,11 @@
 //! of it, in order and once. So what comes before the reply is put by.
 
 mod access;
+mod answer;
+mod ending;
 mod page;
 mod patterns;
 mod publish;
-
-use serde::Serialize;
 
 answers! { ask, request:
     Subscribe<'a> => subscribe(ask, request),
@@ -22,6 +22,9 @@ pub(in crate::router) use access::forbidden;
 pub(in crate::router) use access::log_of;
 pub(in crate::router) use access::may_hear;
 pub(in crate::router) use access::may_listen;
+pub(in crate::router) use answer::Subscribed;
+use answer::subscribed;
+pub(in crate::router) use ending::{end, unsubscribe};
 pub(in crate::router) use page::{history, history_of, keep, log_page, raw, stored, stored_page};
 pub(super) use patterns::PatternWord;
 pub(in crate::router) use publish::publish;
@@ -37,9 +40,7 @@ use crate::hub::subscriptions::Parked;
 use crate::hub::{Channel, ChannelRef};
 use crate::message::client;
 use crate::message::close::OVERLOADED;
-use crate::message::execution::Execution;
 use crate::message::fault::{Code, Fault};
-use crate::message::presence::WhoIsThere;
 use crate::protocol::frame::Frame;
 use crate::store::publication::Publications;
 use crate::store::{Found, Written};
@@ -176,49 +177,6 @@ fn read_stored(
     let limit = if since.is_some() { ask.router.config.history_page } else { 1 };
     let read = stored(ask.router, ask.cx, &channel, since.as_deref(), limit);
     ask.read(read, Step::Stored { channel, new, since })
-}
-
-/// Ends a subscription; there being none is no error.
-pub(super) fn unsubscribe(ask: &mut Ask<'_, '_>, request: &client::Unsubscribe<'_>) -> Outcome {
-    if let Some(namespace) = namespace(&request.channel) {
-        ask.router.end_pattern(ask.cx, ask.connection, namespace);
-        return ask.ok_empty();
-    }
-    let channel = Channel::from(borrowed(&request.channel)?);
-    let lasts = match &channel {
-        Channel::Room(_) => {
-            let number = ask.router.subscriptions.number(&channel);
-            !number.is_some_and(|number| ask.session().is_ok_and(|s| s.watches(number)))
-        }
-        Channel::User(_) => true,
-        Channel::Named(_) => false,
-    };
-    if lasts {
-        return Err(Fault::new(
-            Code::Forbidden,
-            "this subscription lasts as long as the user is here",
-        )
-        .hint("leave_room leaves a room or group"));
-    }
-    end(ask.router, ask.cx, ask.connection, &channel);
-    ask.ok_empty()
-}
-
-/// Ends a subscription that a connection chose.
-pub(super) fn end(
-    router: &mut Router,
-    cx: &mut Context<'_, Router>,
-    id: ConnectionId,
-    channel: &Channel,
-) {
-    let Some(number) = router.subscriptions.number(channel) else { return };
-    let Some(session) = router.sessions.get_mut(id) else { return };
-    if let Some(at) = session.channels.iter().position(|known| *known == number) {
-        session.channels.swap_remove(at);
-        session.chosen = session.chosen.saturating_sub(1);
-        session.unwatch(number);
-        router.unsubscribe_all(cx, id, vec![number]);
-    }
 }
 
 /// The next thing that a request waits for has come.
@@ -386,36 +344,4 @@ impl Router {
             cx.send(id, crate::handler::Segment::Shared(frame), tag);
         }
     }
-}
-
-/// What a subscription is answered, whatever keeps the events of its channel.
-#[derive(Serialize)]
-pub(in crate::router) struct Subscribed<'a, E: Serialize> {
-    pub(in crate::router) channel: &'a str,
-    pub(in crate::router) offset: u64,
-    pub(in crate::router) epoch: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::router) recovered: Option<bool>,
-    pub(in crate::router) events: &'a [E],
-    pub(in crate::router) more: bool,
-    /// How what the channel is about stands now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::router) state: Option<&'a Execution>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::router) presence: Option<Box<WhoIsThere>>,
-}
-
-fn subscribed(
-    ask: &mut Ask<'_, '_>,
-    channel: &str,
-    position: &Position,
-    recovered: Option<bool>,
-    events: &[(u64, Frame)],
-    more: bool,
-) -> Outcome {
-    ask.router.subscribed_to(ask.cx, ask.connection, channel);
-    let (offset, epoch, events) = (position.offset, &*position.epoch, raw(events)?);
-    let presence = ask.session_mut()?.take_who_is_there();
-    let (events, state) = (&*events, None);
-    ask.ok(&Subscribed { channel, offset, epoch, recovered, events, more, state, presence })
 }

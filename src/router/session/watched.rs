@@ -1,4 +1,5 @@
-//! Chats that a connection listens to though its user is no member, as services may.
+//! What a connection listens to by the right of its role: all of a namespace, and chats of which its user
+//! is no member.
 //!
 //! Law: such a chat is among the channels of the connection, and among those that it chose. Whoever becomes a
 //! member watches no more: the subscription is then that of a member.
@@ -28,5 +29,14 @@ impl Session {
         };
         rare.watched.retain(|known| *known != number);
         true
+    }
+
+    /// The namespaces of which it hears all.
+    pub(in crate::router) fn patterns(&self) -> &[Box<str>] {
+        self.rare.as_ref().map(|rare| &*rare.patterns).unwrap_or_default()
+    }
+
+    pub(in crate::router) fn patterns_mut(&mut self) -> &mut Vec<Box<str>> {
+        &mut self.rare.get_or_insert_default().patterns
     }
 }
