@@ -102,7 +102,10 @@ impl<H: Handler> Engine<H> {
                 }
             }
         }
-        self.unlend(id, bytes, out);
+        // What is lent lies in the bytes of the driver's, which may be another connection's.
+        if lend {
+            self.unlend(id, bytes, out);
+        }
     }
 
     /// A connection that is about to end has to send what it lent before that.
