@@ -39,11 +39,17 @@ impl Subscriptions {
         let Some(Some(entry)) = self.entries.get_mut(number as usize) else { return false };
         let at = entry.watchers.iter().position(|watcher| watcher.connection == connection);
         match (at, wants) {
-            (None, true) => entry.watchers.push(Watcher { connection, telling: Telling::Asked }),
+            (None, true) => {
+                let (telling, stands) = (Telling::Asked, false);
+                entry.watchers.push(Watcher { connection, telling, stands });
+            }
             (Some(at), false) => drop(entry.watchers.swap_remove(at)),
             (Some(at), true) => {
-                // Anew: it is told again when it knows who is there.
-                entry.watchers[at].telling = Telling::Asked;
+                // Anew: one that stands is told on, for nothing may come of the request.
+                let watcher = &mut entry.watchers[at];
+                if !watcher.stands {
+                    watcher.telling = Telling::Asked;
+                }
                 return false;
             }
             (None, false) => return false,
@@ -66,6 +72,7 @@ impl Subscriptions {
     /// The reply goes out. Gives what follows it; more is told at once.
     pub fn tell_news(&mut self, number: u32, connection: ConnectionId) -> Vec<Frame> {
         let Some(watcher) = self.watcher(number, connection) else { return Vec::new() };
+        watcher.stands |= !matches!(watcher.telling, Telling::Asked);
         match std::mem::replace(&mut watcher.telling, Telling::Told) {
             Telling::PutBy(frames) => frames,
             Telling::Told => Vec::new(),
@@ -75,6 +82,13 @@ impl Subscriptions {
                 Vec::new()
             }
         }
+    }
+
+    /// Nothing came of a request of a subscription that exists. Gives what it is told now if it was told
+    /// before who is there; none if it was not.
+    pub fn tell_as_before(&mut self, number: u32, connection: ConnectionId) -> Option<Vec<Frame>> {
+        self.watcher(number, connection).filter(|watcher| watcher.stands)?;
+        Some(self.tell_news(number, connection))
     }
 
     /// Who is in the channel of this number has changed, but for `except`. Gives the connections that
@@ -104,6 +118,8 @@ impl Subscriptions {
 pub(super) struct Watcher {
     pub(super) connection: ConnectionId,
     telling: Telling,
+    /// A reply has said who is there.
+    stands: bool,
 }
 
 /// How far it is.

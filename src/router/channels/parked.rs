@@ -52,8 +52,14 @@ impl Router {
                 return;
             }
         };
-        self.unwatch(cx, id, channel);
         let Some(number) = self.subscriptions.number(channel) else { return };
+        match self.subscriptions.tell_as_before(number, id) {
+            Some(news) => {
+                let tag = Tag { channel: number, offset: 0, class: self.class(number) };
+                self.send_missed(cx, id, news.into_iter().map(|frame| (tag, frame)).collect());
+            }
+            None => self.unwatch(cx, id, channel),
+        }
         if let Some(parked) = self.subscriptions.release(number, id) {
             let missed = self.unpark(id, number, *parked, 0);
             self.send_missed(cx, id, missed);
