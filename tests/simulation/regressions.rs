@@ -3,7 +3,7 @@
 //! Limit: a seed stands for a run as long as the harness draws in the same order; what a row found
 //! also has a test of its own where the bug was.
 
-use Then::Rooms;
+use Then::{Hub, Rooms};
 
 use crate::plan::Plan;
 
@@ -12,12 +12,15 @@ use crate::plan::Plan;
 pub(crate) enum Then {
     /// There were rooms, and channels in memory.
     Rooms,
+    /// There were durable channels, inboxes, executions and calls too.
+    Hub,
 }
 
 impl Then {
     pub(crate) fn plan(self, seed: u64) -> Plan {
         match self {
             Self::Rooms => Plan::of_rooms(seed, None),
+            Self::Hub => Plan::new(seed, None),
         }
     }
 }
@@ -55,5 +58,6 @@ pub(crate) const REGRESSIONS: &[(Then, u64, &str)] = &[
         "what was gathered for a slow consumer was sent to it behind the hole, before its Close frame",
     ),
     (Rooms, 46990, "the same"),
+    (Hub, 316, "a renewal that came to nothing ended what was told of who is there"),
     (Rooms, 85757, "a server that went down parted from one who had not said a word yet: no bug"),
 ];

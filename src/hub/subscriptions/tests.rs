@@ -4,6 +4,12 @@ use super::*;
 use crate::protocol::frame::Draft;
 use crate::protocol::websocket::Opcode;
 
+fn frame(text: &str) -> Frame {
+    let mut draft = Draft::new(Vec::new());
+    draft.payload().extend_from_slice(text.as_bytes());
+    draft.finish(Opcode::Text).share()
+}
+
 fn connection(slot: u32) -> ConnectionId {
     ConnectionId { slot, generation: 0 }
 }
@@ -42,11 +48,6 @@ fn what_a_reply_told_is_not_told_again() {
 fn what_comes_before_the_reply_is_put_by() {
     let mut subscriptions = Subscriptions::new(1, &Policies::default());
     let a = Channel::parse("public:a").expect("a good name");
-    let frame = |text: &str| {
-        let mut draft = Draft::new(Vec::new());
-        draft.payload().extend_from_slice(text.as_bytes());
-        draft.finish(Opcode::Text).share()
-    };
     let (one, two, three) = (connection(1), connection(2), connection(3));
     let number = subscriptions.add(&a, one).number;
     subscriptions.hold(&a, two);
@@ -73,6 +74,30 @@ fn what_comes_before_the_reply_is_put_by() {
     subscriptions.park(&a, three);
     subscriptions.remove(number, three);
     assert!(!subscriptions.parks(number));
+}
+
+#[test]
+fn a_renewal_that_comes_to_nothing_leaves_it_told_who_is_there() {
+    let mut subscriptions = Subscriptions::new(1, &Policies::default());
+    let a = Channel::parse("public:a").expect("a good name");
+    let (one, two) = (connection(1), connection(2));
+    let number = subscriptions.add(&a, one).number;
+    subscriptions.hold(&a, two);
+    assert!(subscriptions.watch(number, one, true));
+    subscriptions.put_news_by(number, one);
+    assert!(subscriptions.tell_news(number, one).is_empty(), "it is told from now on");
+    // It asks anew; before the answer it is told at once, behind the answer with the reply.
+    assert!(!subscriptions.watch(number, one, true));
+    assert_eq!(subscriptions.hear_news(number, &frame("x"), None), [one]);
+    subscriptions.put_news_by(number, one);
+    assert_eq!(subscriptions.hear_news(number, &frame("y"), None), []);
+    let news = subscriptions.tell_as_before(number, one).expect("it was told before");
+    assert_eq!(news.iter().map(Frame::payload).collect::<Vec<_>>(), [b"y"]);
+    assert_eq!(subscriptions.hear_news(number, &frame("z"), None), [one]);
+    // Who never had a reply was not told.
+    assert!(subscriptions.watch(number, two, true));
+    subscriptions.put_news_by(number, two);
+    assert!(subscriptions.tell_as_before(number, two).is_none());
 }
 
 #[test]
